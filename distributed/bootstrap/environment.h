@@ -1,0 +1,60 @@
+#pragma once
+
+// What a process learns from its environment about the job it belongs to.
+// Environment variables are read here and nowhere else below distributed/.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "mlx/distributed/bootstrap/endpoint.h"
+#include "mlx/distributed/bootstrap/secret.h"
+#include "mlx/distributed/bootstrap/time_limit.h"
+
+namespace mlx::core::distributed {
+
+/// How long to wait for what. In the environment in seconds (fractions allowed).
+struct Limits {
+  Milliseconds connect{60'000};     ///< MLX_CONNECT_LIMIT: rendezvous, connecting, accepting
+  Milliseconds operation{600'000};  ///< MLX_OPERATION_LIMIT: one collective
+  Milliseconds heartbeat{10'000};   ///< MLX_HEARTBEAT_LIMIT: silence after which a peer is lost
+};
+
+/// One process's view of its job.
+struct Environment {
+  int rank = 0;             ///< MLX_RANK
+  int world_size = 1;       ///< MLX_WORLD_SIZE, or the length of the hostfile
+  int local_rank = 0;       ///< MLX_LOCAL_RANK: number among the ranks of this host
+  uint64_t generation = 0;  ///< MLX_GENERATION: counts restarts of the job
+  /// MLX_RENDEZVOUS=host:port, or the first address of rank 0 in the hostfile.
+  std::optional<Endpoint> rendezvous;
+  /// MLX_RENDEZVOUS_OWNER=launcher: the launcher serves it; otherwise rank 0 does.
+  bool launcher_serves = false;
+  /// MLX_JOB_SECRET, or the content of the file MLX_JOB_SECRET_FILE.
+  Secret secret;
+  /// MLX_HOSTFILE: a JSON list of ranks, each a list of "ip:port". Empty without one.
+  std::vector<std::vector<Endpoint>> hosts;
+  Limits limits;
+
+  std::string transport;      ///< MLX_TRANSPORT: tcp, shm or auto (the default)
+  std::string algorithm;      ///< MLX_ALGORITHM: direct, doubling, ring or pairwise; empty: choose
+  std::string host_id;        ///< MLX_HOST_ID: ranks with equal ids share memory; default: boot id
+  std::string flight_folder;  ///< MLX_FLIGHT_DIR: where the flight recorder dumps; empty: nowhere
+
+  /// Whether the environment describes a job of several processes at all.
+  bool is_job() const { return rendezvous.has_value() && world_size > 1; }
+  bool serves_rendezvous() const { return rank == 0 && !launcher_serves; }
+};
+
+/// Reads the variables above.
+/// Errors: std::invalid_argument naming the variable that makes no sense;
+///         std::runtime_error for a file that cannot be read.
+Environment read_environment();
+
+/// The variables that tell a rank of a job what `environment` says, for
+/// whoever starts it. The caller overrides rank and local_rank for each.
+std::vector<std::pair<std::string, std::string>> environment_variables(
+    const Environment& environment);
+
+}  // namespace mlx::core::distributed
