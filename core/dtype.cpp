@@ -12,7 +12,7 @@ struct Row {
   Dtype dtype;
   const char* name;
   Dtype::Kind kind;
- 
+
   Dtype::Category category;
 };
 
@@ -84,9 +84,7 @@ bool issubdtype(const Dtype& a, const Dtype& b) { return a == b; }
 
 bool issubdtype(const Dtype::Category&, const Dtype&) { return false; }
 
-bool issubdtype(const Dtype& a, const Dtype::Category& b) {
-  return issubdtype(row(a).category, b);
-}
+bool issubdtype(const Dtype& a, const Dtype::Category& b) { return issubdtype(row(a).category, b); }
 
 bool issubdtype(const Dtype::Category& a, const Dtype::Category& b) {
   for (Category c = a;; c = parent(c)) {
@@ -138,10 +136,10 @@ const char* dtype_name(Dtype t) { return row(t).name; }
 
 void append(std::string& out, Dtype t) { append(out, std::string_view(dtype_name(t))); }
 
-#define MLX_TYPE_TO_DTYPE(type, dtype) \
-  template <>                          \
+#define MLX_TYPE_TO_DTYPE(type, dtype)  \
+  template <>                           \
   TypeToDtype<type>::operator Dtype() { \
-    return dtype;                      \
+    return dtype;                       \
   }
 MLX_TYPE_TO_DTYPE(bool, bool_)
 MLX_TYPE_TO_DTYPE(uint8_t, uint8)

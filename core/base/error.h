@@ -25,8 +25,7 @@ void append(std::string& out, T value) {
   append(out, static_cast<long long>(value));
 }
 template <std::unsigned_integral T>
-  requires(!std::same_as<T, bool>)
-void append(std::string& out, T value) {
+requires(!std::same_as<T, bool>) void append(std::string& out, T value) {
   append(out, static_cast<unsigned long long>(value));
 }
 

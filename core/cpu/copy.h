@@ -1,0 +1,22 @@
+#pragma once
+
+// Copies between layouts and dtypes, for kernels that want plain memory.
+
+#include "mlx/core/array.h"
+
+namespace mlx::core::cpu {
+
+/// Writes src's elements to `dst` in row-major order, cast to `dtype`. Threaded.
+void copy_to(const array& src, void* dst, Dtype dtype);
+
+/// Writes src's elements, cast to `dtype`, to the strided place `dst` (strides
+/// in elements, one for each axis of src). Threaded.
+void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& strides);
+
+/// `src` itself if it is row-contiguous, otherwise a row-contiguous copy.
+array row_contiguous(const array& src);
+
+/// Gives `out` fresh row-contiguous memory of its own shape and dtype.
+void allocate(array& out);
+
+}  // namespace mlx::core::cpu

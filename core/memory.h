@@ -1,0 +1,33 @@
+#pragma once
+
+// Figures and limits of the memory that arrays use, in bytes.
+
+#include <cstddef>
+
+namespace mlx::core {
+
+/// Memory that arrays hold now, without the cache.
+size_t get_active_memory();
+
+/// The most that get_active_memory has been since the start or the last reset.
+size_t get_peak_memory();
+void reset_peak_memory();
+
+/// Freed memory kept for reuse.
+size_t get_cache_memory();
+
+/// Sets the active memory above which an allocation first empties the cache
+/// and then fails. Returns the previous limit.
+size_t set_memory_limit(size_t limit);
+size_t get_memory_limit();
+
+/// Sets the most memory that the cache may keep. Returns the previous limit.
+size_t set_cache_limit(size_t limit);
+
+/// Returns the cache to the system.
+void clear_cache();
+
+/// Concerns GPUs that wire memory; on others it does nothing and returns 0.
+size_t set_wired_limit(size_t limit);
+
+}  // namespace mlx::core
