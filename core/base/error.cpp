@@ -6,6 +6,8 @@ namespace mlx::core {
 
 void append(std::string& out, std::string_view text) { out.append(text); }
 
+void append(std::string& out, const char* text) { out.append(text); }
+
 void append(std::string& out, bool value) { out.append(value ? "true" : "false"); }
 
 void append(std::string& out, long long value) { out.append(std::to_string(value)); }

@@ -15,6 +15,7 @@ namespace mlx::core {
 /// Appends the text of a value to `out`. Types of other folders join by an
 /// overload of their own, found by argument-dependent lookup.
 void append(std::string& out, std::string_view text);
+void append(std::string& out, const char* text);  // else a literal would convert to bool
 void append(std::string& out, bool value);
 void append(std::string& out, long long value);
 void append(std::string& out, unsigned long long value);
