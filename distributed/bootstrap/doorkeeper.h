@@ -1,0 +1,52 @@
+#pragma once
+
+// Accepts connections and lets in those that prove themselves. Handshakes run
+// side by side, so one that stalls delays nobody; who fails or is too slow is
+// dropped and logged.
+
+#include <poll.h>
+
+#include <vector>
+
+#include "mlx/distributed/bootstrap/handshake.h"
+#include "mlx/distributed/bootstrap/socket.h"
+
+namespace mlx::core::distributed {
+
+class Doorkeeper {
+ public:
+  struct Guest {
+    Socket socket;
+    Identity identity;
+  };
+
+  /// `secret` must outlive it.
+  Doorkeeper(Socket listener, const Secret& secret, const Identity& self, Milliseconds limit);
+
+  const Socket& listener() const { return listener_; }
+
+  /// Adds what must be polled before the next serve().
+  void watch(std::vector<pollfd>& polled) const;
+
+  /// Moves every handshake on as far as it goes without waiting, and returns
+  /// who has proved themselves since. To be called at least every `limit`.
+  std::vector<Guest> serve();
+
+ private:
+  struct Visitor {
+    Socket socket;
+    Handshake handshake;
+    Deadline deadline;
+  };
+
+  bool advance(Visitor& visitor);
+  void accept_new();
+
+  Socket listener_;
+  const Secret* secret_;
+  Identity self_;
+  Milliseconds limit_;
+  std::vector<Visitor> visitors_;
+};
+
+}  // namespace mlx::core::distributed

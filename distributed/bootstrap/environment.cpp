@@ -1,0 +1,139 @@
+#include "mlx/distributed/bootstrap/environment.h"
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "mlx/core/base/error.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+std::string text_of(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+template <typename T>
+T number_of(const char* name, T otherwise) {
+  const std::string text = text_of(name);
+  if (text.empty()) return otherwise;
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  require(error == std::errc() && end == text.data() + text.size() && value >= T{}, "[init] ", name,
+          " makes no sense: got \"", text, "\", expected a number that is not negative.");
+  return value;
+}
+
+Milliseconds seconds_of(const char* name, Milliseconds otherwise) {
+  const double seconds = number_of(name, static_cast<double>(otherwise.count()) / 1000);
+  require(seconds > 0 && seconds < 1e9, "[init] ", name, " makes no sense: got ", seconds,
+          ", expected a positive number of seconds.");
+  return Milliseconds(static_cast<int64_t>(seconds * 1000 + 0.5));
+}
+
+std::string read_file(const std::string& path, const char* variable) {
+  std::ifstream file(path);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) {
+    throw std::runtime_error(
+        concat("[init] Cannot read the file that ", variable, " names: got ", path, "."));
+  }
+  return text;
+}
+
+Secret read_secret() {
+  if (const std::string text = text_of("MLX_JOB_SECRET"); !text.empty()) return Secret(text);
+  const std::string path = text_of("MLX_JOB_SECRET_FILE");
+  if (path.empty()) return {};
+  std::string text = read_file(path, "MLX_JOB_SECRET_FILE");
+  text.erase(text.find_last_not_of(" \t\r\n") + 1);
+  require(!text.empty(), "[init] MLX_JOB_SECRET_FILE holds no secret: got an empty ", path, ".");
+  return Secret(std::move(text));
+}
+
+std::vector<std::vector<Endpoint>> read_hostfile(const std::string& path) {
+  const auto json = nlohmann::json::parse(read_file(path, "MLX_HOSTFILE"), nullptr, false);
+  const auto is_list = [](const auto& j) { return j.is_array() && !j.empty(); };
+  require(is_list(json) && std::all_of(json.begin(), json.end(), is_list),
+          "[init] MLX_HOSTFILE does not list the ranks: expected a JSON list with a list of "
+          "\"ip:port\" for each rank in ",
+          path, ".");
+  std::vector<std::vector<Endpoint>> hosts;
+  for (const auto& rank : json) {
+    auto& addresses = hosts.emplace_back();
+    for (const auto& address : rank) {
+      require(address.is_string(), "[init] An address in ", path, " is not a text.");
+      addresses.push_back(parse_endpoint(address.get_ref<const std::string&>()));
+    }
+  }
+  return hosts;
+}
+
+std::string choice_of(const char* name, std::initializer_list<const char*> allowed) {
+  std::string text = text_of(name);
+  if (text.empty()) return text;
+  std::string list;
+  for (const char* word : allowed) {
+    if (text == word) return text;
+    list += list.empty() ? word : std::string(", ") + word;
+  }
+  throw_invalid("[init] ", name, " makes no sense: got \"", text, "\", expected one of ", list,
+                ".");
+}
+
+std::string seconds_text(Milliseconds limit) {
+  return std::to_string(static_cast<double>(limit.count()) / 1000);
+}
+
+}  // namespace
+
+Environment read_environment() {
+  Environment e;
+  e.rank = number_of("MLX_RANK", 0);
+  e.world_size = number_of("MLX_WORLD_SIZE", 1);
+  if (const std::string path = text_of("MLX_HOSTFILE"); !path.empty()) {
+    e.hosts = read_hostfile(path);
+    e.world_size = static_cast<int>(e.hosts.size());
+    e.rendezvous = e.hosts[0][0];
+  }
+  if (const std::string text = text_of("MLX_RENDEZVOUS"); !text.empty()) {
+    e.rendezvous = parse_endpoint(text);
+  }
+  require(e.rank < e.world_size, "[init] MLX_RANK makes no sense: got ", e.rank,
+          ", expected less than the ", e.world_size, " ranks of the job.");
+  e.local_rank = number_of("MLX_LOCAL_RANK", e.rank);
+  e.generation = number_of("MLX_GENERATION", uint64_t{0});
+  e.launcher_serves = choice_of("MLX_RENDEZVOUS_OWNER", {"launcher", "rank0"}) == "launcher";
+  e.secret = read_secret();
+  e.limits.connect = seconds_of("MLX_CONNECT_LIMIT", e.limits.connect);
+  e.limits.operation = seconds_of("MLX_OPERATION_LIMIT", e.limits.operation);
+  e.limits.heartbeat = seconds_of("MLX_HEARTBEAT_LIMIT", e.limits.heartbeat);
+  e.transport = choice_of("MLX_TRANSPORT", {"auto", "tcp", "shm"});
+  e.algorithm = choice_of("MLX_ALGORITHM", {"direct", "doubling", "ring", "pairwise"});
+  e.host_id = text_of("MLX_HOST_ID");
+  e.flight_folder = text_of("MLX_FLIGHT_DIR");
+  return e;
+}
+
+std::vector<std::pair<std::string, std::string>> environment_variables(const Environment& e) {
+  std::vector<std::pair<std::string, std::string>> out{
+      {"MLX_RANK", std::to_string(e.rank)},
+      {"MLX_WORLD_SIZE", std::to_string(e.world_size)},
+      {"MLX_LOCAL_RANK", std::to_string(e.local_rank)},
+      {"MLX_GENERATION", std::to_string(e.generation)},
+      {"MLX_RENDEZVOUS_OWNER", e.launcher_serves ? "launcher" : "rank0"},
+      {"MLX_JOB_SECRET", e.secret.text()},
+      {"MLX_CONNECT_LIMIT", seconds_text(e.limits.connect)},
+      {"MLX_OPERATION_LIMIT", seconds_text(e.limits.operation)},
+      {"MLX_HEARTBEAT_LIMIT", seconds_text(e.limits.heartbeat)}};
+  if (e.rendezvous) out.emplace_back("MLX_RENDEZVOUS", to_string(*e.rendezvous));
+  if (!e.transport.empty()) out.emplace_back("MLX_TRANSPORT", e.transport);
+  if (!e.algorithm.empty()) out.emplace_back("MLX_ALGORITHM", e.algorithm);
+  if (!e.host_id.empty()) out.emplace_back("MLX_HOST_ID", e.host_id);
+  if (!e.flight_folder.empty()) out.emplace_back("MLX_FLIGHT_DIR", e.flight_folder);
+  return out;
+}
+
+}  // namespace mlx::core::distributed

@@ -1,0 +1,31 @@
+#include "mlx/distributed/bootstrap/log.h"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdlib>
+
+namespace mlx::core::distributed {
+namespace {
+
+// Our own logger: the program's settings of spdlog's default one stay untouched.
+spdlog::logger& logger() {
+  static spdlog::logger instance = [] {
+    spdlog::logger log("mlx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    const char* level = std::getenv("MLX_LOG_LEVEL");
+    log.set_level(level ? spdlog::level::from_str(level) : spdlog::level::warn);
+    const char* rank = std::getenv("MLX_RANK");
+    log.set_pattern(rank ? std::string("[%H:%M:%S.%e] [rank ") + rank + "] [%l] %v"
+                         : std::string("[%H:%M:%S.%e] [%l] %v"));
+    return log;
+  }();
+  return instance;
+}
+
+}  // namespace
+
+void log_info(const std::string& message) { logger().info("{}", message); }
+
+void log_warning(const std::string& message) { logger().warn("{}", message); }
+
+}  // namespace mlx::core::distributed

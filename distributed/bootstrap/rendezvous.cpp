@@ -1,0 +1,170 @@
+#include "mlx/distributed/bootstrap/rendezvous.h"
+
+#include <poll.h>
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/bell.h"
+#include "mlx/distributed/bootstrap/frame.h"
+#include "mlx/distributed/bootstrap/handshake.h"
+
+namespace mlx::core::distributed {
+
+struct Rendezvous::Impl {
+  Impl(const Environment& environment, Listener listen, Deadline deadline);
+  ~Impl();
+
+  void run();
+  void put(Frame frame);
+  void handle(const Frame& frame);
+  void server_gone(bool orderly);
+  bool exchange();
+  std::optional<Frame> take();
+
+  const Milliseconds heartbeat_limit;
+  const bool launcher_serves;
+  const Listener listener;
+  std::string local_host;
+  Bell bell;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  FrameStream stream;                        // by mutex
+  std::map<std::string, std::string> table;  // by mutex
+  bool stopping = false;                     // by mutex
+  bool gone = false;                         // by mutex
+  std::thread thread;
+};
+
+namespace {
+
+Socket connect_to_server(const Environment& e, Deadline deadline) {
+  const Identity self{e.generation, e.rank, Identity::Purpose::rendezvous, 0};
+  return connect_authenticated(*e.rendezvous, e.secret, self, -1, deadline);
+}
+
+}  // namespace
+
+Rendezvous::Impl::Impl(const Environment& e, Listener listen, Deadline deadline)
+    : heartbeat_limit(e.limits.heartbeat),
+      launcher_serves(e.launcher_serves),
+      listener(std::move(listen)),
+      stream(connect_to_server(e, deadline)) {
+  local_host = local_endpoint(stream.socket()).host;
+  thread = std::thread([this] { run(); });
+}
+
+Rendezvous::Impl::~Impl() {
+  {
+    const std::lock_guard lock(mutex);
+    stopping = true;
+  }
+  bell.ring();
+  thread.join();
+  // A farewell is a few bytes: it fits the socket's buffer.
+  if (!gone) stream.put({Frame::Type::farewell, {}, {}});
+}
+
+void Rendezvous::Impl::put(Frame frame) {
+  const std::lock_guard lock(mutex);
+  stream.put(frame);
+  if (stream.sending()) bell.ring();
+}
+
+bool Rendezvous::Impl::exchange() {
+  const std::lock_guard lock(mutex);
+  return stream.exchange();
+}
+
+std::optional<Frame> Rendezvous::Impl::take() {
+  const std::lock_guard lock(mutex);
+  return stream.take();
+}
+
+void Rendezvous::Impl::run() {
+  const auto interval = std::max(heartbeat_limit / 4, Milliseconds{1});
+  auto heard = Clock::now();
+  auto beat = heard;
+  auto awake = heard;
+  while (true) {
+    pollfd polled[2] = {{stream.socket().fd(), POLLIN, 0}, {bell.fd(), POLLIN, 0}};
+    {
+      const std::lock_guard lock(mutex);
+      if (stopping) return;
+      if (stream.sending()) polled[0].events = POLLIN | POLLOUT;
+    }
+    poll(polled, 2, static_cast<int>(interval.count()));
+    bell.clear();
+    const bool alive = exchange();
+    const auto now = Clock::now();
+    while (auto frame = take()) {
+      heard = now;
+      if (frame->type == Frame::Type::farewell) return server_gone(true);
+      handle(*frame);
+    }
+    // Who was stopped or starved itself cannot judge the server.
+    if (now - awake > heartbeat_limit / 2) heard = now;
+    awake = now;
+    if (!alive || now - heard > heartbeat_limit) return server_gone(false);
+    if (now - beat >= interval) {
+      beat = now;
+      put({Frame::Type::beat, {}, {}});
+    }
+  }
+}
+
+void Rendezvous::Impl::handle(const Frame& frame) {
+  if (frame.type == Frame::Type::failure) {
+    if (const auto failure = to_failure(frame)) listener(*failure);
+  } else if (frame.type == Frame::Type::value) {
+    const std::lock_guard lock(mutex);
+    table.insert_or_assign(frame.key, frame.value);
+    changed.notify_all();
+  }
+}
+
+void Rendezvous::Impl::server_gone(bool orderly) {
+  {
+    const std::lock_guard lock(mutex);
+    gone = true;
+    changed.notify_all();
+  }
+  if (launcher_serves) {
+    listener({Failure::Kind::lost, Failure::kEveryGroup, -1, -1, "The launcher is gone"});
+  } else if (orderly) {
+    listener({Failure::Kind::left, Failure::kEveryGroup, 0, -1, "Rank 0 has left the job"});
+  } else {
+    listener({Failure::Kind::lost, Failure::kEveryGroup, 0, -1,
+              "Rank 0 is lost: it died, is silent, or its connection broke"});
+  }
+}
+
+Rendezvous::Rendezvous(const Environment& environment, Listener listener, Deadline deadline)
+    : impl_(std::make_unique<Impl>(environment, std::move(listener), deadline)) {}
+
+Rendezvous::~Rendezvous() = default;
+
+void Rendezvous::set(std::string_view key, std::string_view value) {
+  impl_->put({Frame::Type::set, std::string(key), std::string(value)});
+}
+
+std::string Rendezvous::get(std::string_view key, Deadline deadline) {
+  const std::string name(key);
+  impl_->put({Frame::Type::get, name, {}});
+  std::unique_lock lock(impl_->mutex);
+  const bool told = impl_->changed.wait_until(
+      lock, deadline, [&] { return impl_->gone || impl_->table.contains(name); });
+  if (!told) throw TimeoutError(concat("[init] Nobody has set \"", name, "\" in time."));
+  if (!impl_->table.contains(name)) throw PeerLostError("[init] The rendezvous is gone.");
+  return impl_->table[name];
+}
+
+void Rendezvous::report(const Failure& failure) { impl_->put(to_frame(failure)); }
+
+const std::string& Rendezvous::local_host() const { return impl_->local_host; }
+
+}  // namespace mlx::core::distributed

@@ -1,0 +1,196 @@
+#include <atomic>
+#include <map>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/bell.h"
+#include "mlx/distributed/bootstrap/doorkeeper.h"
+#include "mlx/distributed/bootstrap/frame.h"
+#include "mlx/distributed/bootstrap/log.h"
+#include "mlx/distributed/bootstrap/rendezvous.h"
+
+namespace mlx::core::distributed {
+
+struct RendezvousServer::Impl {
+  explicit Impl(Options o);
+  ~Impl();
+
+  struct Client {
+    int rank;
+    FrameStream stream;
+    Deadline heard;
+    std::vector<std::string> wanted;  // keys that nobody has set yet
+    bool gone = false;
+  };
+
+  void run();
+  void wait_for_events();
+  void admit(Doorkeeper::Guest guest);
+  void serve(Client& client);
+  void handle(Client& client, const Frame& frame);
+  void answer(Client& client, const std::string& key);
+  void tell_others(const Client* except, const Failure& failure);
+  void dismiss(Client& client, Failure::Kind kind, const std::string& why);
+  void look_for_silence();
+  bool knows(int rank) const;
+
+  Options options;
+  Endpoint address;
+  Bell bell;
+  std::atomic<bool> stopping = false;
+  std::atomic<int> present = 0;
+  Doorkeeper door;
+  std::vector<std::unique_ptr<Client>> clients;
+  std::map<std::string, std::string, std::less<>> table;
+  std::vector<Failure> departures;  // told to those who come later
+  Deadline awake = Clock::now();
+  std::thread thread;
+};
+
+RendezvousServer::Impl::Impl(Options o)
+    : options(std::move(o)),
+      door(listen_on(options.address), options.secret,
+           {options.generation, -1, Identity::Purpose::rendezvous, 0}, options.handshake_limit) {
+  address = {options.address.host, local_endpoint(door.listener()).port};
+  thread = std::thread([this] { run(); });
+}
+
+RendezvousServer::Impl::~Impl() {
+  stopping = true;
+  bell.ring();
+  thread.join();
+}
+
+void RendezvousServer::Impl::run() {
+  while (!stopping) {
+    wait_for_events();
+    for (auto& guest : door.serve()) admit(std::move(guest));
+    // An index: a lost client makes others be told, never the list grow.
+    for (size_t i = 0; i < clients.size(); ++i) serve(*clients[i]);
+    look_for_silence();
+    std::erase_if(clients, [](const auto& c) { return c->gone; });
+  }
+  for (auto& client : clients) client->stream.put({Frame::Type::farewell, {}, {}});
+}
+
+void RendezvousServer::Impl::wait_for_events() {
+  std::vector<pollfd> polled{{bell.fd(), POLLIN, 0}};
+  door.watch(polled);
+  for (const auto& c : clients) {
+    const short events = static_cast<short>(c->stream.sending() ? POLLIN | POLLOUT : POLLIN);
+    polled.push_back({c->stream.socket().fd(), events, 0});
+  }
+  const auto interval = std::max(options.heartbeat_limit / 4, Milliseconds{1});
+  poll(polled.data(), polled.size(), static_cast<int>(interval.count()));
+}
+
+bool RendezvousServer::Impl::knows(int rank) const {
+  const auto same = [rank](const auto& x) { return x.rank == rank; };
+  return std::any_of(departures.begin(), departures.end(), same) ||
+         std::any_of(clients.begin(), clients.end(), [&](const auto& c) { return same(*c); });
+}
+
+void RendezvousServer::Impl::admit(Doorkeeper::Guest guest) {
+  const int rank = guest.identity.rank;
+  if (rank < 0 || rank >= options.world_size || knows(rank)) {
+    log_warning(concat("Dropped a connection from ", peer_name(guest.socket),
+                       ": it claims to be rank ", rank, ", which is ",
+                       knows(rank) ? "here already" : "not in the job"));
+    return;
+  }
+  clients.push_back(std::make_unique<Client>(
+      Client{rank, FrameStream(std::move(guest.socket)), Clock::now(), {}}));
+  ++present;
+  for (const Failure& failure : departures) clients.back()->stream.put(to_frame(failure));
+}
+
+void RendezvousServer::Impl::serve(Client& client) {
+  if (client.gone) return;
+  const bool alive = client.stream.exchange();
+  while (auto frame = client.stream.take()) {
+    client.heard = Clock::now();
+    handle(client, *frame);
+    if (client.gone) return;
+  }
+  if (!alive) {
+    dismiss(client, Failure::Kind::lost, "is lost: its process died or its connection broke");
+  }
+}
+
+void RendezvousServer::Impl::handle(Client& client, const Frame& frame) {
+  switch (frame.type) {
+    case Frame::Type::set:
+      table.insert_or_assign(frame.key, frame.value);
+      for (auto& c : clients) {
+        if (std::erase(c->wanted, frame.key) > 0) answer(*c, frame.key);
+      }
+      break;
+    case Frame::Type::get:
+      if (table.contains(frame.key)) {
+        answer(client, frame.key);
+      } else {
+        client.wanted.push_back(frame.key);
+      }
+      break;
+    case Frame::Type::failure:
+      if (auto failure = to_failure(frame)) {
+        failure->reporter = client.rank;
+        tell_others(&client, *failure);
+      }
+      break;
+    case Frame::Type::farewell:
+      dismiss(client, Failure::Kind::left, "has left the job");
+      break;
+    case Frame::Type::beat:
+    case Frame::Type::value:
+      break;
+  }
+}
+
+void RendezvousServer::Impl::answer(Client& client, const std::string& key) {
+  client.stream.put({Frame::Type::value, key, table[key]});
+}
+
+void RendezvousServer::Impl::tell_others(const Client* except, const Failure& failure) {
+  for (auto& c : clients) {
+    if (c.get() != except && !c->gone) c->stream.put(to_frame(failure));
+  }
+}
+
+void RendezvousServer::Impl::dismiss(Client& client, Failure::Kind kind, const std::string& why) {
+  client.gone = true;
+  --present;
+  departures.push_back(
+      {kind, Failure::kEveryGroup, client.rank, -1, concat("Rank ", client.rank, " ", why)});
+  tell_others(&client, departures.back());
+}
+
+void RendezvousServer::Impl::look_for_silence() {
+  const auto now = Clock::now();
+  // Who was stopped or starved itself cannot judge the others.
+  const bool dozed = now - awake > options.heartbeat_limit / 2;
+  awake = now;
+  for (auto& c : clients) {
+    if (c->gone) continue;
+    if (dozed) c->heard = now;
+    c->stream.put({Frame::Type::beat, {}, {}});
+    if (now - c->heard > options.heartbeat_limit) {
+      dismiss(*c, Failure::Kind::lost,
+              concat("is lost: nothing was heard of it for ", options.heartbeat_limit.count(),
+                     " ms, though its connection stands"));
+    }
+  }
+}
+
+RendezvousServer::RendezvousServer(Options options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+RendezvousServer::~RendezvousServer() = default;
+
+const Endpoint& RendezvousServer::address() const { return impl_->address; }
+
+int RendezvousServer::present() const { return impl_->present; }
+
+}  // namespace mlx::core::distributed

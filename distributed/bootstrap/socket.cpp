@@ -1,0 +1,160 @@
+#include "mlx/distributed/bootstrap/socket.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/errors.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+constexpr int kBacklog = 1024;
+
+using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+AddressList resolve(const Endpoint& address, int flags, std::string& reason) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error =
+      getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &found);
+  if (error != 0) reason = gai_strerror(error);
+  return {found, freeaddrinfo};
+}
+
+void set_option(int fd, int level, int name) {
+  const int on = 1;
+  setsockopt(fd, level, name, &on, sizeof on);
+}
+
+Socket new_socket(const addrinfo& a) {
+  return Socket(socket(a.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, a.ai_protocol));
+}
+
+Endpoint endpoint_of(const sockaddr_storage& storage, socklen_t length) {
+  char host[NI_MAXHOST] = "?";
+  char port[NI_MAXSERV] = "0";
+  getnameinfo(reinterpret_cast<const sockaddr*>(&storage), length, host, sizeof host, port,
+              sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
+  return {host, static_cast<uint16_t>(std::stoi(port))};
+}
+
+// A non-blocking connect that ends well, or a reason why not.
+bool finish_connect(const Socket& s, const addrinfo& a, Deadline deadline, std::string& reason) {
+  if (connect(s.fd(), a.ai_addr, a.ai_addrlen) == 0) return true;
+  if (errno != EINPROGRESS) {
+    reason = std::strerror(errno);
+    return false;
+  }
+  if (!wait_ready(s.fd(), POLLOUT, deadline)) {
+    reason = "no answer";
+    return false;
+  }
+  int error = 0;
+  socklen_t length = sizeof error;
+  getsockopt(s.fd(), SOL_SOCKET, SO_ERROR, &error, &length);
+  if (error != 0) reason = std::strerror(error);
+  return error == 0;
+}
+
+}  // namespace
+
+Socket& Socket::operator=(Socket&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+Socket::~Socket() { close(); }
+
+int Socket::release() { return std::exchange(fd_, -1); }
+
+void Socket::close() {
+  if (fd_ >= 0) ::close(release());
+}
+
+Socket listen_on(const Endpoint& address) {
+  std::string reason;
+  const AddressList list = resolve(address, AI_PASSIVE, reason);
+  for (const addrinfo* a = list.get(); a; a = a->ai_next) {
+    Socket s = new_socket(*a);
+    if (!s) continue;
+    set_option(s.fd(), SOL_SOCKET, SO_REUSEADDR);
+    if (bind(s.fd(), a->ai_addr, a->ai_addrlen) == 0 && listen(s.fd(), kBacklog) == 0) return s;
+    reason = std::strerror(errno);
+  }
+  throw DistributedError(concat("[init] Cannot listen on ", to_string(address), ": ", reason, "."));
+}
+
+Socket try_connect(const Endpoint& address, Deadline deadline, std::string& reason) {
+  const AddressList list = resolve(address, 0, reason);
+  for (const addrinfo* a = list.get(); a; a = a->ai_next) {
+    Socket s = new_socket(*a);
+    if (s && finish_connect(s, *a, deadline, reason)) {
+      set_option(s.fd(), IPPROTO_TCP, TCP_NODELAY);
+      return s;
+    }
+  }
+  return {};
+}
+
+Socket accept_one(const Socket& listener) {
+  Socket s(accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (s) set_option(s.fd(), IPPROTO_TCP, TCP_NODELAY);
+  return s;
+}
+
+Endpoint local_endpoint(const Socket& socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  getsockname(socket.fd(), reinterpret_cast<sockaddr*>(&storage), &length);
+  return endpoint_of(storage, length);
+}
+
+std::string peer_name(const Socket& socket) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return "?";
+  return to_string(endpoint_of(storage, length));
+}
+
+std::optional<size_t> send_some(int fd, std::span<const std::byte> bytes) {
+  const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+  if (n >= 0) return static_cast<size_t>(n);
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
+  return std::nullopt;
+}
+
+std::optional<size_t> receive_some(int fd, std::span<std::byte> bytes) {
+  const ssize_t n = recv(fd, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (n > 0) return static_cast<size_t>(n);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return 0;
+  return std::nullopt;
+}
+
+bool wait_ready(int fd, short events, Deadline deadline) {
+  while (true) {
+    pollfd p{fd, events, 0};
+    const int timeout = poll_timeout(deadline);
+    const int n = poll(&p, 1, timeout);
+    if (n > 0) return true;
+    if (timeout == 0 && n == 0) return false;
+  }
+}
+
+}  // namespace mlx::core::distributed

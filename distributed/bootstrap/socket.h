@@ -1,0 +1,54 @@
+#pragma once
+
+// TCP sockets: owned, non-blocking, closed on exec, without Nagle's delay and
+// without SIGPIPE.
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "mlx/distributed/bootstrap/endpoint.h"
+#include "mlx/distributed/bootstrap/time_limit.h"
+
+namespace mlx::core::distributed {
+
+class Socket {
+ public:
+  Socket() = default;
+  explicit Socket(int fd) : fd_(fd) {}
+  Socket(Socket&& other) noexcept : fd_(other.release()) {}
+  Socket& operator=(Socket&& other) noexcept;
+  ~Socket();
+
+  explicit operator bool() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  int release();
+  void close();
+
+ private:
+  int fd_ = -1;
+};
+
+/// Errors: DistributedError naming the address and the reason.
+Socket listen_on(const Endpoint& address);
+
+/// One attempt to connect. Empty when refused, unreachable or past the deadline;
+/// `reason` then says why.
+Socket try_connect(const Endpoint& address, Deadline deadline, std::string& reason);
+
+/// The next connection of a listening socket, or empty.
+Socket accept_one(const Socket& listener);
+
+/// The address at this end.
+Endpoint local_endpoint(const Socket& socket);
+std::string peer_name(const Socket& socket);
+
+/// Bytes moved now: 0 when it would block, empty when the other end is gone.
+std::optional<size_t> send_some(int fd, std::span<const std::byte> bytes);
+std::optional<size_t> receive_some(int fd, std::span<std::byte> bytes);
+
+/// Waits for readiness (POLLIN, POLLOUT); false past the deadline.
+bool wait_ready(int fd, short events, Deadline deadline);
+
+}  // namespace mlx::core::distributed
