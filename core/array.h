@@ -9,6 +9,7 @@
 #include <iterator>
 #include <memory>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "mlx/core/allocator.h"
@@ -223,6 +224,8 @@ class array {
   // The library's own view (graph/node.h).
   explicit array(Node* node) noexcept : node_(node) {}
   Node* node() const { return node_; }
+  /// Lets go of the node without giving the reference back.
+  Node* forget() noexcept { return std::exchange(node_, nullptr); }
 
  private:
   void* data_ptr() const;

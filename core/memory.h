@@ -16,8 +16,10 @@ void reset_peak_memory();
 /// Freed memory kept for reuse.
 size_t get_cache_memory();
 
-/// Sets the active memory above which an allocation first empties the cache
-/// and then fails. Returns the previous limit.
+/// Sets the memory (active and cached) that allocations should stay below: one
+/// that would pass it returns cached memory to the system first. A guideline: an
+/// allocation fails only when the system has no memory left. Returns the
+/// previous limit.
 size_t set_memory_limit(size_t limit);
 size_t get_memory_limit();
 

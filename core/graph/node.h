@@ -59,6 +59,9 @@ struct Node {
 /// A leaf or a result without an operation yet, with one handle.
 array make_array(Shape shape, Dtype dtype);
 
+/// Makes the outputs of one operation siblings of each other.
+void link_siblings(const Arrays& outputs);
+
 /// Number of elements. Errors: std::invalid_argument on a negative size.
 size_t element_count(const Shape& shape);
 
