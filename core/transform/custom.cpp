@@ -1,0 +1,143 @@
+// Functions with derivatives of the caller's own, and checkpoint.
+//
+// The function runs as it is; one node on top then has its arguments and its
+// results as inputs, shares the results' data and carries the rules. The
+// results enter through stop_gradient, so that a derivative takes the rule and
+// not the function's inside.
+
+#include <algorithm>
+#include <memory>
+
+#include "mlx/core/base/error.h"
+#include "mlx/core/graph/node.h"
+#include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/shape.h"
+#include "mlx/core/transform/derivative.h"
+#include "mlx/core/transforms.h"
+
+namespace mlx::core {
+namespace {
+
+using VjpFn = std::function<Arrays(const Arrays&, const Arrays&, const Arrays&)>;
+using JvpFn = std::function<Arrays(const Arrays&, const Arrays&, const std::vector<int>&)>;
+
+struct Custom {
+  ArraysFn fun;
+  std::optional<VjpFn> vjp;
+  std::optional<JvpFn> jvp;
+};
+
+struct CustomCall {
+  std::shared_ptr<const Custom> custom;
+  size_t arguments;
+  bool operator==(const CustomCall&) const = default;
+};
+
+// The cotangents of fun's arguments, by differentiating fun itself.
+Arrays pull_back_through(const ArraysFn& fun, const Arrays& primals, const Arrays& cotangents) {
+  return detail::differentiate_backward(fun, primals, [&](const Arrays&) { return cotangents; })
+      .second;
+}
+
+Arrays arguments_of(Inputs inputs, const CustomCall& call) {
+  return {inputs.begin(), inputs.begin() + static_cast<ptrdiff_t>(call.arguments)};
+}
+
+std::vector<Type> infer(Inputs in, const Attrs& attrs) {
+  std::vector<Type> types;
+  for (const array& result : in.subspan(attrs.get<CustomCall>().arguments)) {
+    types.push_back({result.shape(), result.dtype()});
+  }
+  return types;
+}
+
+Arrays vjp_custom(const VjpArgs& args) {
+  const auto& call = args.attrs.get<CustomCall>();
+  const Arrays primals = arguments_of(args.inputs, call);
+  const Arrays cotangents(args.cotangents.begin(), args.cotangents.end());
+  const Arrays pulled =
+      call.custom->vjp
+          ? (*call.custom->vjp)(primals, cotangents, {args.outputs.begin(), args.outputs.end()})
+          : pull_back_through(call.custom->fun, primals, cotangents);
+  require(pulled.size() == primals.size(), "[custom_function] Cotangents from the vjp: got ",
+          pulled.size(), " arrays, expected ", primals.size(), ".");
+  Arrays wanted;
+  for (int argnum : args.argnums) {
+    wanted.push_back(pulled[static_cast<size_t>(argnum)]);
+  }
+  return wanted;
+}
+
+Arrays jvp_custom(const JvpArgs& args) {
+  const auto& call = args.attrs.get<CustomCall>();
+  const Arrays primals = arguments_of(args.inputs, call);
+  const Arrays tangents(args.tangents.begin(), args.tangents.end());
+  const std::vector<int> argnums(args.argnums.begin(), args.argnums.end());
+  if (call.custom->jvp) {
+    return (*call.custom->jvp)(primals, tangents, argnums);
+  }
+  Arrays moving;
+  for (int argnum : argnums) {
+    moving.push_back(primals[static_cast<size_t>(argnum)]);
+  }
+  const auto of_moving = [&](const Arrays& tracers) {
+    Arrays all = primals;
+    for (size_t i = 0; i < argnums.size(); ++i) {
+      all[static_cast<size_t>(argnums[i])] = tracers[i];
+    }
+    return call.custom->fun(all);
+  };
+  return jvp(of_moving, moving, tangents).second;
+}
+
+void run(const KernelArgs& args) {
+  const size_t arguments = args.attrs.get<CustomCall>().arguments;
+  for (size_t i = 0; i < args.outputs.size(); ++i) {
+    args.outputs[i].copy_shared_buffer(args.inputs[arguments + i]);
+  }
+}
+
+constexpr Op kCustom{
+    .name = "Custom", .infer_all = infer, .vjp = vjp_custom, .jvp = jvp_custom, .run = run};
+
+Arrays call_custom(const std::shared_ptr<const Custom>& custom, const Arrays& arguments) {
+  Arrays results = custom->fun(arguments);
+  const bool is_traced =
+      std::any_of(arguments.begin(), arguments.end(), [](const array& x) { return x.is_tracer(); });
+  if (!is_traced || results.empty()) {
+    return results;
+  }
+  const Stream stream = results[0].node()->stream;
+  Arrays inputs = arguments;
+  for (const array& result : results) {
+    inputs.push_back(stop_gradient(result, result.node()->stream));
+  }
+  return make_nodes(kCustom, std::move(inputs), Attrs(CustomCall{custom, arguments.size()}),
+                    stream);
+}
+
+}  // namespace
+
+ArraysFn custom_function(ArraysFn fun, std::optional<VjpFn> fun_vjp, std::optional<JvpFn> fun_jvp) {
+  if (!fun_vjp && !fun_jvp) {
+    return fun;
+  }
+  auto custom = std::make_shared<const Custom>(
+      Custom{std::move(fun), std::move(fun_vjp), std::move(fun_jvp)});
+  return [custom](const Arrays& arguments) { return call_custom(custom, arguments); };
+}
+
+ArraysFn custom_vjp(ArraysFn fun, VjpFn fun_vjp) {
+  return custom_function(std::move(fun), std::move(fun_vjp), std::nullopt);
+}
+
+ArraysFn checkpoint(ArraysFn fun) {
+  // The arguments of the second run wait for the cotangents: else evaluation
+  // could do it early, and keep what this is there to forget.
+  auto recompute = [fun](const Arrays& primals, const Arrays& cotangents, const Arrays&) {
+    return pull_back_through(fun, depends(primals, cotangents), cotangents);
+  };
+  return custom_vjp(std::move(fun), std::move(recompute));
+}
+
+}  // namespace mlx::core
