@@ -227,6 +227,7 @@ void array::detach() {
   node_->op = nullptr;
   node_->attrs = Attrs();
   node_->primitive.reset();
+  node_->tracer = false;
 }
 
 bool array::is_donatable() const {

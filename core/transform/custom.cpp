@@ -102,8 +102,9 @@ constexpr Op kCustom{
 
 Arrays call_custom(const std::shared_ptr<const Custom>& custom, const Arrays& arguments) {
   Arrays results = custom->fun(arguments);
-  const bool is_traced =
-      std::any_of(arguments.begin(), arguments.end(), [](const array& x) { return x.is_tracer(); });
+  const auto is_tracer = [](const array& x) { return x.is_tracer(); };
+  const bool is_traced = std::any_of(arguments.begin(), arguments.end(), is_tracer) ||
+                         std::any_of(results.begin(), results.end(), is_tracer);
   if (!is_traced || results.empty()) {
     return results;
   }
