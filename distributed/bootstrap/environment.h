@@ -42,8 +42,6 @@ struct Environment {
   std::string host_id;        ///< MLX_HOST_ID: ranks with equal ids share memory; default: boot id
   std::string flight_folder;  ///< MLX_FLIGHT_DIR: where the flight recorder dumps; empty: nowhere
 
-  /// Whether the environment describes a job of several processes at all.
-  bool is_job() const { return rendezvous.has_value() && world_size > 1; }
   bool serves_rendezvous() const { return rank == 0 && !launcher_serves; }
 };
 

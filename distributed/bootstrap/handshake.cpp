@@ -70,8 +70,7 @@ void Handshake::read_greeting() {
   if (g.magic != kMagic || g.version != kVersion) {
     throw AuthenticationError("it does not speak our protocol");
   }
-  if (g.generation != self_.generation || g.purpose != static_cast<uint32_t>(self_.purpose) ||
-      g.group != self_.group) {
+  if (g.generation != self_.generation || g.purpose != static_cast<uint32_t>(self_.purpose)) {
     throw AuthenticationError(concat("it is of generation ", g.generation, ", we are of ",
                                      self_.generation, ", or it wants another service"));
   }
@@ -103,12 +102,16 @@ Digest Handshake::proof(Role role) const {
 namespace {
 
 // Runs the connector's side. Throws AuthenticationError when turned away.
-void prove(const Socket& socket, Handshake& handshake, Deadline deadline) {
+void prove(const Socket& socket, Handshake& handshake, Deadline deadline,
+           const std::atomic<bool>& cancelled) {
+  constexpr Milliseconds kSlice{50};
   constexpr const char* kTurnedAway = "it closed the connection: another secret, generation or job";
   while (!handshake.done()) {
     const bool sending = !handshake.output().empty();
-    if (!wait_ready(socket.fd(), sending ? POLLOUT : POLLIN, deadline)) {
-      throw AuthenticationError("it did not finish the handshake");
+    while (!wait_ready(socket.fd(), sending ? POLLOUT : POLLIN, after(kSlice))) {
+      if (cancelled || Clock::now() > deadline) {
+        throw AuthenticationError("it did not finish the handshake");
+      }
     }
     std::byte buffer[64];
     const auto moved = sending ? send_some(socket.fd(), handshake.output())
@@ -125,16 +128,18 @@ void prove(const Socket& socket, Handshake& handshake, Deadline deadline) {
 }  // namespace
 
 Socket connect_authenticated(const Endpoint& address, const Secret& secret, const Identity& self,
-                             std::optional<int> expected_rank, Deadline deadline) {
+                             std::optional<int> expected_rank, Deadline deadline,
+                             const std::atomic<bool>& cancelled) {
   constexpr Milliseconds kHandshakeLimit{5000};
+  constexpr Milliseconds kAttempt{1000};
   std::string reason = "no attempt was made";
   bool turned_away = false;
   for (Milliseconds pause{5};; pause = std::min(pause * 2, Milliseconds{200})) {
-    Socket socket = try_connect(address, deadline, reason);
+    Socket socket = try_connect(address, std::min(deadline, after(kAttempt)), reason);
     if (socket) {
       try {
         Handshake handshake(Handshake::Role::connector, secret, self);
-        prove(socket, handshake, std::min(deadline, after(kHandshakeLimit)));
+        prove(socket, handshake, std::min(deadline, after(kHandshakeLimit)), cancelled);
         if (!expected_rank || handshake.peer().rank == *expected_rank) return socket;
         reason = concat("it is rank ", handshake.peer().rank, ", expected ", *expected_rank);
       } catch (const AuthenticationError& error) {
@@ -142,7 +147,7 @@ Socket connect_authenticated(const Endpoint& address, const Secret& secret, cons
       }
     }
     turned_away = static_cast<bool>(socket);
-    if (Clock::now() + pause >= deadline) break;
+    if (cancelled || Clock::now() + pause >= deadline) break;
     std::this_thread::sleep_for(pause);
   }
   const std::string where = to_string(address);

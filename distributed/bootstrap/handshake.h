@@ -15,6 +15,7 @@
 // No input or output happens here: the owner moves the bytes.
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -34,7 +35,7 @@ struct Identity {
   uint64_t generation = 0;
   int32_t rank = 0;  ///< -1: the launcher
   Purpose purpose = Purpose::rendezvous;
-  uint32_t group = 0;
+  uint32_t group = 0;  ///< for data: which group's ranks are to be joined
 };
 
 class Handshake {
@@ -82,10 +83,11 @@ class Handshake {
   size_t out_at_ = 0;
 };
 
-/// Connects and proves itself, again and again until the deadline.
+/// Connects and proves itself, again and again until the deadline or until `cancelled`.
 /// Errors: TimeoutError when nobody answers, AuthenticationError when the last
 ///         who answered was not `expected_rank` of our job.
 Socket connect_authenticated(const Endpoint& address, const Secret& secret, const Identity& self,
-                             std::optional<int> expected_rank, Deadline deadline);
+                             std::optional<int> expected_rank, Deadline deadline,
+                             const std::atomic<bool>& cancelled);
 
 }  // namespace mlx::core::distributed

@@ -44,7 +44,7 @@ namespace {
 
 Socket connect_to_server(const Environment& e, Deadline deadline) {
   const Identity self{e.generation, e.rank, Identity::Purpose::rendezvous, 0};
-  return connect_authenticated(*e.rendezvous, e.secret, self, -1, deadline);
+  return connect_authenticated(*e.rendezvous, e.secret, self, -1, deadline, false);
 }
 
 }  // namespace

@@ -1,0 +1,97 @@
+#include "mlx/distributed/bootstrap/job.h"
+
+#include <fstream>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/log.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+std::string host_id(const Environment& environment) {
+  if (!environment.host_id.empty()) return environment.host_id;
+  std::string id;
+  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
+  return id.empty() ? concat("rank ", environment.rank) : id;
+}
+
+std::string key_of(int rank) { return concat("member/", rank); }
+
+// Where to accept connections for data: our own address in the hostfile, or the
+// one from which the rendezvous was reached.
+Endpoint data_address(const Environment& e, const std::string& local_host) {
+  if (e.hosts.empty()) return {local_host, 0};
+  Endpoint own = e.hosts[static_cast<size_t>(e.rank)][0];
+  if (e.serves_rendezvous()) own.port = 0;  // taken by the rendezvous
+  return own;
+}
+
+}  // namespace
+
+Job::Job(Environment environment) : environment_(std::move(environment)) {
+  const Environment& e = environment_;
+  const Deadline deadline = after(e.limits.connect);
+  if (e.secret.empty()) {
+    log_warning("The job has no secret: whoever reaches its ports can join. Set MLX_JOB_SECRET.");
+  }
+  if (e.serves_rendezvous()) {
+    server_ = std::make_unique<RendezvousServer>(RendezvousServer::Options{
+        *e.rendezvous, e.secret, e.generation, e.world_size, e.limits.heartbeat});
+  }
+  rendezvous_ = std::make_unique<Rendezvous>(
+      e, [this](const Failure& failure) { hear(failure); }, deadline);
+  publish_ourselves();
+  learn_the_others(deadline);
+}
+
+Job::~Job() {
+  rendezvous_.reset();
+  server_.reset();
+}
+
+void Job::publish_ourselves() {
+  const Endpoint address = data_address(environment_, rendezvous_->local_host());
+  listener_ = listen_on(address);
+  const Endpoint chosen{address.host, local_endpoint(listener_).port};
+  rendezvous_->set(key_of(rank()), concat(to_string(chosen), "\n", host_id(environment_)));
+}
+
+void Job::learn_the_others(Deadline deadline) {
+  for (int rank = 0; rank < size(); ++rank) {
+    std::string text;
+    try {
+      text = rendezvous_->get(key_of(rank), deadline);
+    } catch (const TimeoutError&) {
+      Circumstances where;
+      where.rank = this->rank();
+      where.peer = rank;
+      throw TimeoutError(concat("[init] Rank ", rank, " of ", size(), " has not come within ",
+                                environment_.limits.connect.count(), " ms."),
+                         where);
+    }
+    const size_t end = text.find('\n');
+    require(end != text.npos, "[init] Rank ", rank, " published nonsense.");
+    members_.push_back({text.substr(end + 1), parse_endpoint(text.substr(0, end))});
+  }
+}
+
+void Job::hear(const Failure& failure) {
+  // Under the lock, so that unsubscribe() waits for a call in progress.
+  const std::lock_guard lock(mutex_);
+  heard_.push_back(failure);
+  for (const auto& [id, listener] : listeners_) listener(failure);
+}
+
+int Job::subscribe(Listener listener) {
+  const std::lock_guard lock(mutex_);
+  for (const Failure& failure : heard_) listener(failure);
+  listeners_.emplace(next_id_, std::move(listener));
+  return next_id_++;
+}
+
+void Job::unsubscribe(int id) {
+  const std::lock_guard lock(mutex_);
+  listeners_.erase(id);
+}
+
+}  // namespace mlx::core::distributed

@@ -1,0 +1,70 @@
+#pragma once
+
+// This process as a member of its job: where the other ranks are, and word of
+// what happens to them.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "mlx/distributed/bootstrap/environment.h"
+#include "mlx/distributed/bootstrap/rendezvous.h"
+#include "mlx/distributed/bootstrap/socket.h"
+
+namespace mlx::core::distributed {
+
+class Job {
+ public:
+  using Listener = std::function<void(const Failure&)>;
+
+  struct Member {
+    std::string host_id;  ///< equal: the same host
+    Endpoint endpoint;    ///< where it accepts connections for data
+  };
+
+  /// Serves the rendezvous if that is our part, and waits until every rank of
+  /// the job is here.
+  /// Errors: TimeoutError naming a rank that is missing, AuthenticationError,
+  ///         PeerLostError when one died meanwhile.
+  explicit Job(Environment environment);
+  ~Job();
+
+  const Environment& environment() const { return environment_; }
+  int rank() const { return environment_.rank; }
+  int size() const { return environment_.world_size; }
+  const Member& member(int rank) const { return members_[static_cast<size_t>(rank)]; }
+
+  /// The socket on which connections for data arrive. For one owner.
+  Socket take_listener() { return std::move(listener_); }
+
+  /// Calls the listener for everything that has happened and will happen,
+  /// until unsubscribe(). From another thread; must not block.
+  int subscribe(Listener listener);
+  void unsubscribe(int id);
+
+  /// Tells the other ranks.
+  void report(const Failure& failure) { rendezvous_->report(failure); }
+
+ private:
+  void hear(const Failure& failure);
+  void publish_ourselves();
+  void learn_the_others(Deadline deadline);
+
+  Environment environment_;
+  Socket listener_;
+  std::vector<Member> members_;
+
+  std::mutex mutex_;
+  std::map<int, Listener> listeners_;  // by mutex_
+  std::vector<Failure> heard_;         // by mutex_
+  int next_id_ = 0;                    // by mutex_
+
+  // Last, so that they go first: their threads call hear().
+  std::unique_ptr<RendezvousServer> server_;
+  std::unique_ptr<Rendezvous> rendezvous_;
+};
+
+}  // namespace mlx::core::distributed

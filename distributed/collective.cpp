@@ -1,0 +1,45 @@
+#include "mlx/distributed/collective.h"
+
+#include "mlx/core/base/error.h"
+
+namespace mlx::core::distributed {
+
+uint64_t Collective::bytes() const {
+  return operation == Operation::recv || operation == Operation::broadcast ? out.size() : in.size();
+}
+
+const char* operation_name(Operation operation, Reduction reduction) {
+  static constexpr const char* kAllReduce[] = {"all_reduce", "all_sum", "all_prod", "all_min",
+                                               "all_max"};
+  switch (operation) {
+    case Operation::all_reduce:
+      return kAllReduce[static_cast<size_t>(reduction)];
+    case Operation::all_gather:
+      return "all_gather";
+    case Operation::reduce_scatter:
+      return "sum_scatter";
+    case Operation::broadcast:
+      return "broadcast";
+    case Operation::barrier:
+      return "barrier";
+    case Operation::send:
+      return "send";
+    case Operation::recv:
+      return "recv";
+  }
+  return "unknown operation";
+}
+
+std::string describe(const Header& h) {
+  // From the wire: the numbers may be anything.
+  const bool known =
+      h.dtype < kDtypes && h.operation <= Operation::recv && h.reduction <= Reduction::max;
+  if (!known) return concat("#", h.sequence, " (an unknown operation)");
+  const Dtype dtype = dtype_of(static_cast<Dtype::Val>(h.dtype));
+  std::string text = concat("#", h.sequence, " ", operation_name(h.operation, h.reduction), " ",
+                            dtype, "[", h.bytes / dtype.size(), "]");
+  if (h.root >= 0) text += concat(" from ", h.root);
+  return text;
+}
+
+}  // namespace mlx::core::distributed

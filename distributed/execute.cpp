@@ -1,0 +1,181 @@
+// The path of every collective, once for all of them: turn, order, header,
+// deadline, recorder, and what becomes of a failure.
+
+#include <algorithm>
+#include <cstring>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/algorithms/algorithms.h"
+#include "mlx/distributed/group.h"
+
+namespace mlx::core::distributed::detail {
+namespace {
+
+// A rank that gives up closes its connections, so its neighbours see a closed
+// connection that is not the cause. The rendezvous tells the causes in order:
+// what it says within this time counts.
+constexpr Milliseconds kVerdict{300};
+
+}  // namespace
+
+GroupImpl::GroupImpl(std::unique_ptr<Transport> transport, GroupOptions options)
+    : transport_(std::move(transport)),
+      options_(std::move(options)),
+      rank_(transport_->rank()),
+      size_(transport_->size()),
+      recorder_(rank_, size_, options_.group),
+      exchange_(*transport_),
+      sent_(static_cast<size_t>(size_)),
+      received_(static_cast<size_t>(size_)) {}
+
+Header GroupImpl::header_for(const Collective& c, Algorithm algorithm) {
+  Header h{};
+  h.generation = static_cast<uint32_t>(options_.generation);
+  h.group = options_.group;
+  h.bytes = c.bytes();
+  h.dtype = static_cast<uint8_t>(c.dtype.val());
+  h.reduction = c.reduction;
+  h.operation = c.operation;
+  h.algorithm = algorithm;
+  h.root = c.operation == Operation::broadcast ? c.peer : -1;
+  // Pairs count their own messages: other ranks know nothing of them.
+  if (c.operation == Operation::send) {
+    h.sequence = sent_[static_cast<size_t>(c.peer)]++;
+  } else if (c.operation == Operation::recv) {
+    h.operation = Operation::send;
+    h.sequence = received_[static_cast<size_t>(c.peer)]++;
+  } else {
+    h.sequence = issued_++;
+  }
+  return h;
+}
+
+Circumstances GroupImpl::circumstances(const Collective& c, const Header& h) const {
+  Circumstances where;
+  where.rank = rank_;
+  where.peer = c.peer;
+  where.group = options_.group;
+  where.operation = operation_name(c.operation, c.reduction);
+  where.number = h.sequence;
+  where.bytes = h.bytes;
+  return where;
+}
+
+void GroupImpl::run(const Collective& c) {
+  if (size_ == 1) {
+    if (c.in.data() != c.out.data()) std::memmove(c.out.data(), c.in.data(), c.out.size());
+    return;
+  }
+  const std::lock_guard turn(turn_);
+  const Algorithm algorithm = choose_algorithm(c, size_, options_.algorithm);
+  const Header header = header_for(c, algorithm);
+  Circumstances where = circumstances(c, header);
+  if (const auto cause = failure()) throw_failure(*cause, where);
+
+  const auto start = Clock::now();
+  recorder_.began(header, c.operation, c.peer);
+  exchange_.begin(header, start + options_.operation_limit);
+  try {
+    attempt(c, algorithm, where);
+    recorder_.ended();
+  } catch (const DistributedError&) {
+    where.elapsed = std::chrono::duration_cast<Milliseconds>(Clock::now() - start);
+    const Failure cause = failure().value();
+    recorder_.failed(cause.text);
+    if (!options_.flight_folder.empty()) recorder_.dump(options_.flight_folder);
+    throw_failure(cause, where);
+  }
+}
+
+// Runs it; when that fails, there is a cause before the error goes on.
+void GroupImpl::attempt(const Collective& c, Algorithm algorithm, Circumstances& where) {
+  try {
+    if (!transport_->run_native(c, after(options_.operation_limit))) {
+      run_algorithm(exchange_, c, algorithm);
+    }
+  } catch (const PeerLostError& error) {
+    const int peer = error.where().peer;
+    settle({Failure::Kind::lost, options_.group, peer, rank_,
+            concat("Rank ", peer, " is lost: it closed its connection to rank ", rank_)},
+           true);
+    throw;
+  } catch (const DesyncError& error) {
+    settle({Failure::Kind::desync, options_.group, error.where().peer, rank_, error.what()}, false);
+    throw;
+  } catch (const TimeoutError& error) {
+    const int peer = exchange_.waiting_for();
+    settle({Failure::Kind::timeout, options_.group, peer, rank_,
+            concat("Rank ", rank_, " has waited for rank ", peer, " in #", where.number, " ",
+                   where.operation, " for ", options_.operation_limit.count(),
+                   " ms, the limit of an operation")},
+           false);
+    throw;
+  } catch (const DistributedError& error) {
+    settle({Failure::Kind::aborted, options_.group, -1, rank_,
+            concat("Rank ", rank_, " gave up: ", error.what())},
+           false);
+    throw;
+  }
+}
+
+// Decides on the cause: what the rendezvous says, or else ours.
+void GroupImpl::settle(Failure ours, bool wait_for_verdict) {
+  if (wait_for_verdict) {
+    std::unique_lock lock(mutex_);
+    failed_.wait_for(lock, kVerdict, [&] { return failure_.has_value(); });
+  }
+  if (!poison(ours)) return;
+  Failure told = std::move(ours);
+  const auto world = [&](int rank) {
+    return rank < 0 ? rank : options_.world_ranks[static_cast<size_t>(rank)];
+  };
+  told.rank = world(told.rank);
+  told.reporter = world(told.reporter);
+  options_.report(told);
+}
+
+// Whether this is the first cause.
+bool GroupImpl::poison(Failure failure) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (failure_) return false;
+    failure_ = std::move(failure);
+  }
+  failed_.notify_all();
+  transport_->abort();
+  return true;
+}
+
+std::optional<Failure> GroupImpl::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+// Empty when it is none of this group's business.
+std::optional<Failure> GroupImpl::in_our_numbers(Failure failure) const {
+  if (failure.group != Failure::kEveryGroup && failure.group != options_.group) return {};
+  const auto& ranks = options_.world_ranks;
+  const auto number = [&](int world) {
+    const auto at = std::find(ranks.begin(), ranks.end(), world);
+    return at == ranks.end() ? -1 : static_cast<int>(at - ranks.begin());
+  };
+  const bool concerns_a_rank = failure.rank >= 0;
+  failure.rank = number(failure.rank);
+  failure.reporter = number(failure.reporter);
+  if (concerns_a_rank && failure.rank < 0) return {};
+  return failure;
+}
+
+void GroupImpl::notice(const Failure& failure) {
+  // Who has left may have sent something before: its closed connection tells.
+  if (failure.kind == Failure::Kind::left) return;
+  if (auto ours = in_our_numbers(failure)) poison(std::move(*ours));
+}
+
+void GroupImpl::abort(const std::string& why) {
+  settle({Failure::Kind::aborted, options_.group, -1, rank_,
+          concat("Rank ", rank_, " aborted the group: ", why)},
+         false);
+}
+
+}  // namespace mlx::core::distributed::detail

@@ -1,0 +1,83 @@
+#pragma once
+
+// What stands behind a Group: one rank's end of a set of ranks that run
+// collectives together.
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mlx/distributed/bootstrap/environment.h"
+#include "mlx/distributed/bootstrap/errors.h"
+#include "mlx/distributed/collective.h"
+#include "mlx/distributed/exchange.h"
+#include "mlx/distributed/telemetry/flight_recorder.h"
+#include "mlx/distributed/transport.h"
+
+namespace mlx::core::distributed::detail {
+
+struct GroupOptions {
+  uint64_t generation = 0;
+  uint32_t group = 0;
+  std::vector<int> world_ranks;  ///< of the members, in their order
+  Milliseconds operation_limit{600'000};
+  std::string algorithm;      ///< a wish; empty: choose
+  std::string flight_folder;  ///< where to dump after a failure; empty: nowhere
+  /// Tells the other ranks why this one gave up.
+  std::function<void(const Failure&)> report = [](const Failure&) {};
+};
+
+class GroupImpl {
+ public:
+  GroupImpl(std::unique_ptr<Transport> transport, GroupOptions options);
+  virtual ~GroupImpl() = default;
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+
+  /// Runs a collective and returns when this rank's part is complete. Callers
+  /// on several threads take turns. All ranks call in the same order.
+  /// Errors: PeerLostError, TimeoutError, DesyncError, AbortedError. After one
+  ///         of them every later call throws it again at once.
+  void run(const Collective& collective);
+
+  /// Something happened to a rank; poisons the group when it concerns it.
+  /// Callable from any thread.
+  void notice(const Failure& failure);
+
+  /// Gives the group up, here and on the other ranks.
+  void abort(const std::string& why);
+
+  const FlightRecorder& recorder() const { return recorder_; }
+
+ private:
+  Header header_for(const Collective& collective, Algorithm algorithm);
+  void attempt(const Collective& collective, Algorithm algorithm, Circumstances& where);
+  bool poison(Failure failure);
+  std::optional<Failure> failure() const;
+  void settle(Failure ours, bool wait_for_verdict);
+  std::optional<Failure> in_our_numbers(Failure failure) const;
+  Circumstances circumstances(const Collective& collective, const Header& header) const;
+
+  const std::unique_ptr<Transport> transport_;
+  const GroupOptions options_;
+  const int rank_;
+  const int size_;
+  FlightRecorder recorder_;
+
+  std::mutex turn_;  // of run()
+  Exchange exchange_;
+  uint64_t issued_ = 0;
+  std::vector<uint64_t> sent_;      // messages to each peer
+  std::vector<uint64_t> received_;  // ... and from it
+
+  mutable std::mutex mutex_;
+  std::condition_variable failed_;
+  std::optional<Failure> failure_;  // the first cause, by mutex_
+};
+
+}  // namespace mlx::core::distributed::detail

@@ -1,0 +1,196 @@
+#include "mlx/distributed/transports/link_transport.h"
+
+#include <sched.h>
+
+#include <algorithm>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/errors.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+// A ticket names a transfer: how many were started to (or from) that peer before.
+constexpr unsigned kPeerShift = 40;
+constexpr unsigned kSendBit = 63;
+constexpr uint64_t kNumberMask = (uint64_t{1} << kPeerShift) - 1;
+
+Transport::Ticket make_ticket(bool send, int peer, uint64_t number) {
+  return Transport::Ticket{(uint64_t{send} << kSendBit) |
+                           (static_cast<uint64_t>(peer) << kPeerShift) | number};
+}
+
+// How long to look again before sleeping. A wake-up costs about ten
+// microseconds, so a little more than that is well spent.
+constexpr std::chrono::microseconds kSpin{30};
+constexpr std::chrono::microseconds kGiveWay{100};
+
+int cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+LinkTransport::LinkTransport(std::unique_ptr<Connector> connector)
+    : connector_(std::move(connector)),
+      rank_(connector_->rank()),
+      crowded_(connector_->ranks_on_host() > cores()),
+      peers_(static_cast<size_t>(connector_->size())) {}
+
+void LinkTransport::activate(int peer) {
+  if (std::find(active_.begin(), active_.end(), peer) == active_.end()) active_.push_back(peer);
+}
+
+LinkTransport::Ticket LinkTransport::send(int peer, std::span<const std::byte> bytes) {
+  check_aborted();
+  Peer& p = peers_[static_cast<size_t>(peer)];
+  const auto ticket = make_ticket(true, peer, p.sends_done + p.sends.size());
+  p.sends.push_back(bytes);
+  activate(peer);
+  if (p.link && p.sends.size() == 1 && !push(p)) lost(peer);
+  return ticket;
+}
+
+LinkTransport::Ticket LinkTransport::recv(int peer, std::span<std::byte> bytes) {
+  check_aborted();
+  Peer& p = peers_[static_cast<size_t>(peer)];
+  const auto ticket = make_ticket(false, peer, p.recvs_done + p.recvs.size());
+  p.recvs.push_back(bytes);
+  activate(peer);
+  return ticket;
+}
+
+bool LinkTransport::done(Ticket ticket) const {
+  const auto value = static_cast<uint64_t>(ticket);
+  const bool send = (value >> kSendBit) != 0;
+  const Peer& p = peers_[static_cast<size_t>((value & ~(uint64_t{1} << kSendBit)) >> kPeerShift)];
+  const uint64_t number = value & kNumberMask;
+  return send ? p.sends_done > number && !p.unflushed : p.recvs_done > number;
+}
+
+// False when the peer is gone.
+bool LinkTransport::push(Peer& p) {
+  while (!p.sends.empty()) {
+    auto& bytes = p.sends.front();
+    const auto n = p.link->write(bytes);
+    if (!n) return false;
+    if (*n > 0) p.unflushed = true;
+    bytes = bytes.subspan(*n);
+    if (!bytes.empty()) break;
+    p.sends.pop_front();
+    ++p.sends_done;
+  }
+  return true;
+}
+
+bool LinkTransport::pull(Peer& p) {
+  while (!p.recvs.empty()) {
+    auto& bytes = p.recvs.front();
+    const auto n = bytes.empty() ? 0 : p.link->read(bytes);
+    if (!n) return false;
+    bytes = bytes.subspan(*n);
+    if (!bytes.empty()) break;
+    p.recvs.pop_front();
+    ++p.recvs_done;
+  }
+  return true;
+}
+
+void LinkTransport::progress(int peer) {
+  Peer& p = peers_[static_cast<size_t>(peer)];
+  if (!p.link && !(p.link = connector_->link(peer))) return;
+  // What a peer sent before it went is still good, so read before complaining.
+  if (!pull(p) || !push(p)) lost(peer);
+  if (p.unflushed) {
+    const auto flushed = p.link->flush();
+    if (!flushed) lost(peer);
+    p.unflushed = !*flushed;
+  }
+}
+
+// Whether anything is still pending.
+bool LinkTransport::progress() {
+  for (size_t i = 0; i < active_.size();) {
+    const int peer = active_[i];
+    progress(peer);
+    if (peers_[static_cast<size_t>(peer)].pending()) {
+      ++i;
+    } else {
+      active_[i] = active_.back();
+      active_.pop_back();
+    }
+  }
+  return !active_.empty();
+}
+
+bool LinkTransport::spin(Ticket ticket) {
+  const auto end = Clock::now() + (crowded_ ? kGiveWay : kSpin);
+  do {
+    for (int i = 0; i < (crowded_ ? 4 : 64); ++i) {
+      progress();
+      if (done(ticket)) return true;
+      crowded_ ? static_cast<void>(sched_yield()) : pause();
+    }
+    check_aborted();
+  } while (Clock::now() < end);
+  return false;
+}
+
+void LinkTransport::sleep(Deadline deadline) {
+  polled_.assign(1, {connector_->bell().fd(), POLLIN, 0});
+  polled_peers_.clear();
+  bool ready = false;
+  for (const int peer : active_) {
+    Peer& p = peers_[static_cast<size_t>(peer)];
+    if (!p.link) continue;
+    const auto armed = p.link->arm(!p.recvs.empty(), !p.sends.empty());
+    ready = ready || !armed;
+    polled_.push_back(armed.value_or(pollfd{-1, 0, 0}));
+    polled_peers_.push_back(peer);
+  }
+  poll(polled_.data(), polled_.size(), ready ? 0 : poll_timeout(deadline));
+  if (polled_[0].revents != 0) connector_->bell().clear();
+  for (size_t i = 0; i < polled_peers_.size(); ++i) {
+    peers_[static_cast<size_t>(polled_peers_[i])].link->woken(polled_[i + 1].revents);
+  }
+}
+
+void LinkTransport::wait(Ticket ticket, Deadline deadline) {
+  progress();
+  if (done(ticket) || spin(ticket)) return;
+  while (true) {
+    check_aborted();
+    if (Clock::now() >= deadline) throw TimeoutError("the deadline has passed");
+    sleep(deadline);
+    progress();
+    if (done(ticket)) return;
+  }
+}
+
+void LinkTransport::abort() noexcept {
+  aborted_ = true;
+  connector_->abort();
+  connector_->bell().ring();
+}
+
+void LinkTransport::check_aborted() const {
+  if (aborted_) throw AbortedError("the transport was aborted");
+}
+
+void LinkTransport::lost(int peer) const {
+  Circumstances where;
+  where.rank = rank_;
+  where.peer = peer;
+  throw PeerLostError(concat("The connection to rank ", peer, " is closed"), where);
+}
+
+}  // namespace mlx::core::distributed

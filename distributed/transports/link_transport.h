@@ -1,0 +1,62 @@
+#pragma once
+
+// The transport over links: queues of transfers per peer, and one place that
+// waits. While it waits for one transfer all others move on, whatever the kind
+// of their links. It spins briefly (not at all when the host has fewer cores
+// than ranks: then it gives way), and then sleeps in poll(2).
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "mlx/distributed/transport.h"
+#include "mlx/distributed/transports/connector.h"
+
+namespace mlx::core::distributed {
+
+class LinkTransport final : public Transport {
+ public:
+  explicit LinkTransport(std::unique_ptr<Connector> connector);
+
+  int rank() const override { return rank_; }
+  int size() const override { return static_cast<int>(peers_.size()); }
+  Ticket send(int peer, std::span<const std::byte> bytes) override;
+  Ticket recv(int peer, std::span<std::byte> bytes) override;
+  void wait(Ticket ticket, Deadline deadline) override;
+  void abort() noexcept override;
+
+ private:
+  struct Peer {
+    std::unique_ptr<Link> link;
+    std::deque<std::span<const std::byte>> sends;
+    std::deque<std::span<std::byte>> recvs;
+    uint64_t sends_done = 0;
+    uint64_t recvs_done = 0;
+    bool unflushed = false;
+
+    bool pending() const { return !sends.empty() || !recvs.empty() || unflushed; }
+  };
+
+  void activate(int peer);
+  bool done(Ticket ticket) const;
+  bool progress();
+  void progress(int peer);
+  bool push(Peer& peer);
+  bool pull(Peer& peer);
+  bool spin(Ticket ticket);
+  void sleep(Deadline deadline);
+  void check_aborted() const;
+  [[noreturn]] void lost(int peer) const;
+
+  std::unique_ptr<Connector> connector_;
+  const int rank_;
+  const bool crowded_;  // more ranks than cores
+  std::vector<Peer> peers_;
+  std::vector<int> active_;  // peers with something pending
+  std::vector<pollfd> polled_;
+  std::vector<int> polled_peers_;
+  std::atomic<bool> aborted_ = false;
+};
+
+}  // namespace mlx::core::distributed

@@ -1,0 +1,117 @@
+#include "mlx/distributed/transports/network.h"
+
+#include <algorithm>
+#include <atomic>
+#include <set>
+
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/handshake.h"
+#include "mlx/distributed/transports/offer.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+class NetworkConnector final : public Connector {
+ public:
+  NetworkConnector(std::shared_ptr<Reception> reception, uint32_t group,
+                   std::vector<int> world_ranks)
+      : reception_(std::move(reception)),
+        job_(reception_->job()),
+        group_(group),
+        world_ranks_(std::move(world_ranks)) {
+    reception_->announce(group_, &bell_);
+    subscription_ = job_.subscribe([this](const Failure& failure) { hear(failure); });
+  }
+
+  ~NetworkConnector() override {
+    job_.unsubscribe(subscription_);
+    reception_->announce(group_, nullptr);
+  }
+
+  int rank() const override {
+    return static_cast<int>(std::find(world_ranks_.begin(), world_ranks_.end(), job_.rank()) -
+                            world_ranks_.begin());
+  }
+  int size() const override { return static_cast<int>(world_ranks_.size()); }
+  int ranks_on_host() const override {
+    return static_cast<int>(std::count_if(world_ranks_.begin(), world_ranks_.end(),
+                                          [this](int rank) { return same_host(rank); }));
+  }
+
+  std::unique_ptr<Link> link(int peer) override {
+    const int world = world_ranks_[static_cast<size_t>(peer)];
+    // Gone is checked first: what has come before it went is in the reception already.
+    const bool gone = has_gone(world);
+    auto link = world < job_.rank() ? reception_->take(group_, world)
+                : gone              ? nullptr
+                                    : connect(world);
+    if (!link && gone) {
+      Circumstances where;
+      where.rank = rank();
+      where.peer = peer;
+      throw PeerLostError(concat("Rank ", peer, " has gone"), where);
+    }
+    return link;
+  }
+
+  Bell& bell() override { return bell_; }
+  void abort() noexcept override { aborted_ = true; }
+
+ private:
+  bool same_host(int world) const {
+    return job_.member(world).host_id == job_.member(job_.rank()).host_id;
+  }
+
+  std::unique_ptr<Link> connect(int world) {
+    const Environment& e = job_.environment();
+    const Identity self{e.generation, e.rank, Identity::Purpose::data, group_};
+    Socket socket = connect_authenticated(job_.member(world).endpoint, e.secret, self, world,
+                                          after(e.limits.connect), aborted_);
+    return make_offer(std::move(socket), sharing_with(world), aborted_);
+  }
+
+  Sharing sharing_with(int world) const {
+    switch (reception_->choice()) {
+      case LinkChoice::tcp:
+        return Sharing::never;
+      case LinkChoice::shm:
+        return Sharing::always;
+      case LinkChoice::mixed:
+        break;
+    }
+    return same_host(world) ? Sharing::if_possible : Sharing::never;
+  }
+
+  bool has_gone(int world) {
+    const std::lock_guard lock(mutex_);
+    return gone_.contains(world);
+  }
+
+  void hear(const Failure& failure) {
+    if (failure.kind != Failure::Kind::left && failure.kind != Failure::Kind::lost) return;
+    {
+      const std::lock_guard lock(mutex_);
+      gone_.insert(failure.rank);
+    }
+    bell_.ring();
+  }
+
+  const std::shared_ptr<Reception> reception_;
+  Job& job_;
+  const uint32_t group_;
+  const std::vector<int> world_ranks_;
+  Bell bell_;
+  std::atomic<bool> aborted_ = false;
+  int subscription_ = 0;
+  std::mutex mutex_;
+  std::set<int> gone_;  // by mutex_
+};
+
+}  // namespace
+
+std::unique_ptr<Connector> make_network_connector(std::shared_ptr<Reception> reception,
+                                                  uint32_t group, std::vector<int> world_ranks) {
+  return std::make_unique<NetworkConnector>(std::move(reception), group, std::move(world_ranks));
+}
+
+}  // namespace mlx::core::distributed

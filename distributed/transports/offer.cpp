@@ -1,0 +1,81 @@
+#include "mlx/distributed/transports/offer.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "mlx/distributed/bootstrap/errors.h"
+#include "mlx/distributed/bootstrap/secret.h"
+#include "mlx/distributed/transports/shared_link.h"
+#include "mlx/distributed/transports/socket_link.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+struct Offer {
+  uint64_t mark;       // is in the memory too: proof that both see the same
+  int32_t pid;         // 0: no shared memory offered
+  int32_t descriptor;  // in that process
+};
+
+constexpr Milliseconds kLimit{5000};
+
+void receive_all(const Socket& socket, std::span<std::byte> bytes,
+                 const std::atomic<bool>& cancelled) {
+  const Deadline deadline = after(kLimit);
+  while (!bytes.empty()) {
+    if (cancelled || Clock::now() > deadline) {
+      throw DistributedError("it does not say what link to use");
+    }
+    if (!wait_ready(socket.fd(), POLLIN, after(Milliseconds{50}))) continue;
+    const auto n = receive_some(socket.fd(), bytes);
+    if (!n) throw DistributedError("it hung up before saying what link to use");
+    bytes = bytes.subspan(*n);
+  }
+}
+
+// A fresh connection's buffer takes these few bytes at once.
+void send_all(const Socket& socket, std::span<const std::byte> bytes) {
+  if (send_some(socket.fd(), bytes) != bytes.size()) {
+    throw DistributedError("it hung up before a link was made");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing,
+                                 const std::atomic<bool>& cancelled) {
+  Offer offer{};
+  std::shared_ptr<Segment> segment = sharing == Sharing::never ? nullptr : Segment::create();
+  if (segment) {
+    fill_random(std::as_writable_bytes(std::span(&offer.mark, 1)));
+    segment->mark() = offer.mark;
+    offer.pid = getpid();
+    offer.descriptor = segment->descriptor();
+  }
+  send_all(socket, std::as_bytes(std::span(&offer, 1)));
+  std::byte accepted{0};
+  receive_all(socket, {&accepted, 1}, cancelled);
+  if (accepted == std::byte{0}) {
+    if (sharing == Sharing::always) throw DistributedError("[shm] The ranks share no memory.");
+    return make_socket_link(std::move(socket));
+  }
+  segment->close_descriptor();
+  return make_shared_link(std::move(segment), 0, std::move(socket));
+}
+
+std::unique_ptr<Link> answer_offer(Socket socket, bool share) {
+  Offer offer;
+  receive_all(socket, std::as_writable_bytes(std::span(&offer, 1)), false);
+  std::shared_ptr<Segment> segment;
+  if (share && offer.pid > 0) {
+    segment = Segment::open(offer.pid, offer.descriptor);
+    if (segment && segment->mark() != offer.mark) segment = nullptr;
+  }
+  const std::byte accepted{segment ? uint8_t{1} : uint8_t{0}};
+  send_all(socket, {&accepted, 1});
+  if (!segment) return make_socket_link(std::move(socket));
+  segment->close_descriptor();
+  return make_shared_link(std::move(segment), 1, std::move(socket));
+}
+
+}  // namespace mlx::core::distributed
