@@ -1,0 +1,63 @@
+#pragma once
+
+// Arrays in files: NumPy's .npy and safetensors.
+//
+// Loading reads the header at once and the data when it is evaluated, so that
+// a large file costs nothing until its arrays are used. Saving to a file is
+// atomic: whatever happens, the path holds the old content or the new one.
+//
+// Errors of every function here: std::runtime_error, naming the file, if it
+// cannot be read or written or its content is not what the format prescribes.
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "mlx/core/array.h"
+#include "mlx/core/io/stream.h"
+#include "mlx/core/utils.h"
+
+namespace mlx::core {
+
+/// Writes one array as .npy, version 1.0, in row-major order; appends ".npy" to
+/// a file name that lacks it.
+///
+/// Dtypes: all; bfloat16 is written as V2, as MLX does.
+void save(std::shared_ptr<io::Writer> out_stream, array a);
+void save(std::string file, array a);
+
+/// Reads one array from .npy: versions 1 to 3, either byte order, row-major or
+/// column-major.
+///
+/// Dtypes: bool, integers, floats, complex64; two-byte V is bfloat16.
+/// Errors: std::invalid_argument if the file's extension is that of another
+///         format, besides those above.
+array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s = {});
+array load(std::string file, StreamOrDevice s = {});
+
+/// Arrays by name, and the metadata.
+using SafetensorsLoad =
+    std::pair<std::unordered_map<std::string, array>, std::unordered_map<std::string, std::string>>;
+
+/// Reads a safetensors file.
+///
+/// Dtypes: all of ours; F64 too, which MLX refuses. The 8-bit floats F8_E4M3,
+///         F8_E5M2 and F8_E8M0 load as uint8 bits.
+SafetensorsLoad load_safetensors(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s = {});
+SafetensorsLoad load_safetensors(const std::string& file, StreamOrDevice s = {});
+
+/// Writes a safetensors file, the widest dtypes first so that every tensor is
+/// aligned; appends ".safetensors" to a file name that lacks it. The bytes
+/// depend on the names and values only.
+///
+/// Dtypes: all; float64 is written as F64, which MLX cannot read.
+/// Errors: std::invalid_argument if a name or the metadata is not UTF-8, or an
+///         array is called "__metadata__".
+void save_safetensors(std::shared_ptr<io::Writer> in_stream,
+                      std::unordered_map<std::string, array> arrays,
+                      std::unordered_map<std::string, std::string> metadata = {});
+void save_safetensors(std::string file, std::unordered_map<std::string, array> arrays,
+                      std::unordered_map<std::string, std::string> metadata = {});
+
+}  // namespace mlx::core

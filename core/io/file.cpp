@@ -1,0 +1,160 @@
+#include "mlx/core/io/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+
+#include "mlx/core/base/error.h"
+#include "mlx/core/cpu/parallel.h"
+
+namespace mlx::core::io {
+namespace {
+
+// A read or write call moves at most this much (Linux stops at 2 GiB anyway).
+constexpr size_t kMaxTransfer = size_t{1} << 30;
+// Large reads are shared between threads: most of the time goes into new pages.
+constexpr int64_t kReadGrain = int64_t{16} << 20;
+
+[[noreturn]] void throw_errno(const char* op, const std::string& path, const char* what) {
+  const int error = errno;
+  throw std::runtime_error(
+      concat("[", op, "] ", path, ": ", what, ": ", std::strerror(error), "."));
+}
+
+int open_to_read(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) {
+    throw_errno("load", path, "Cannot open the file");
+  }
+  return fd;
+}
+
+std::string resolve(const std::string& path) {
+  char resolved[PATH_MAX];
+  return ::realpath(path.c_str(), resolved) != nullptr ? resolved : path;
+}
+
+bool is_special(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+}
+
+std::string temporary_name(const std::string& target) {
+  static std::atomic<unsigned> counter{0};
+  return is_special(target) ? "" : concat(target, ".", ::getpid(), "-", ++counter, ".tmp");
+}
+
+int open_to_write(const std::string& path, const std::string& target,
+                  const std::string& temporary) {
+  const bool direct = temporary.empty();
+  const int fd = direct ? ::open(target.c_str(), O_WRONLY | O_CLOEXEC)
+                        : ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) {
+    throw_errno("save", path, "Cannot create the file");
+  }
+  struct stat old {};
+  if (!direct && ::stat(target.c_str(), &old) == 0) {
+    // A replaced file keeps its permissions where the file system lets it.
+    static_cast<void>(::fchmod(fd, old.st_mode & 07777));
+  }
+  return fd;
+}
+
+// Puts the new name on the disk. Directories that cannot be synchronised exist; no harm.
+void sync_directory_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    const Descriptor closes(fd);
+    static_cast<void>(::fsync(fd));
+  }
+}
+
+}  // namespace
+
+Descriptor::~Descriptor() { ::close(fd_); }
+
+FileReader::FileReader(const std::string& path) : path_(path), file_(open_to_read(path)) {
+  struct stat info {};
+  if (::fstat(file_.get(), &info) != 0) {
+    throw_errno("load", path_, "Cannot find out the size");
+  }
+  if (!S_ISREG(info.st_mode)) {
+    throw std::runtime_error(concat("[load] ", path_, ": Not a regular file."));
+  }
+  size_ = static_cast<size_t>(info.st_size);
+}
+
+void FileReader::read(char* data, size_t count, size_t offset) {
+  cpu::parallel_for(static_cast<int64_t>(count), kReadGrain, [&](int64_t begin, int64_t end) {
+    while (begin < end) {
+      const size_t wanted = std::min(static_cast<size_t>(end - begin), kMaxTransfer);
+      const ssize_t got = ::pread(file_.get(), data + begin, wanted,
+                                  static_cast<off_t>(offset) + static_cast<off_t>(begin));
+      if (got < 0 && errno == EINTR) {
+        continue;
+      }
+      if (got < 0) {
+        throw_errno("load", path_, "Cannot read");
+      }
+      if (got == 0) {
+        throw std::runtime_error(concat("[load] ", path_, ": The file ends at byte ",
+                                        offset + static_cast<size_t>(begin), ", expected ",
+                                        offset + count, " bytes."));
+      }
+      begin += got;
+    }
+  });
+}
+
+FileWriter::FileWriter(const std::string& path)
+    : path_(path),
+      target_(resolve(path)),
+      temporary_(temporary_name(target_)),
+      file_(open_to_write(path_, target_, temporary_)) {}
+
+FileWriter::~FileWriter() {
+  if (!temporary_.empty()) {
+    ::unlink(temporary_.c_str());
+  }
+}
+
+void FileWriter::write(const char* data, size_t count) {
+  while (count > 0) {
+    const ssize_t written = ::write(file_.get(), data, std::min(count, kMaxTransfer));
+    if (written < 0 && errno == EINTR) {
+      continue;
+    }
+    if (written < 0) {
+      throw_errno("save", path_, "Cannot write");
+    }
+    data += written;
+    count -= static_cast<size_t>(written);
+  }
+}
+
+void FileWriter::finish() {
+  if (temporary_.empty()) {
+    return;
+  }
+  if (::fsync(file_.get()) != 0) {
+    throw_errno("save", path_, "Cannot put the file on the disk");
+  }
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+    throw_errno("save", path_, "Cannot rename the temporary file");
+  }
+  temporary_.clear();
+  sync_directory_of(target_);
+}
+
+}  // namespace mlx::core::io
