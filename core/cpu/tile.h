@@ -21,8 +21,6 @@ namespace mlx::core::cpu {
 /// input that is donated becomes an output's memory.
 void run_tile_program(const KernelArgs& args);
 
-class TileRunner;
-
 /// Reads the operand of a reduction: the one result of a program, or an input
 /// as it is. For one thread; make one reader per thread. Refers to all its
 /// arguments, which must outlive it.
@@ -52,8 +50,8 @@ class TileReader {
   const void* read(int64_t start, int64_t count);
 
  private:
-  TileProgram identity_;
-  std::unique_ptr<TileRunner> runner_;
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace mlx::core::cpu
