@@ -162,4 +162,47 @@ array nll_loss(const array& inputs, const array& targets, int axis, Reduction re
   return reduction(-pick(inputs, targets, axis));
 }
 
+array gaussian_nll_loss(const array& inputs, const array& targets, const array& vars,
+                        const GaussianNllOptions& options) {
+  check_same_shape("gaussian_nll_loss", inputs, targets);
+  check_same_shape("gaussian_nll_loss", inputs, vars);
+  const array var = core::maximum(vars, constant(options.eps, vars));
+  const array terms = core::log(var) + core::square(targets - inputs) / var;
+  const double offset = options.full ? std::log(2 * std::numbers::pi) : 0;
+  return options.reduction((terms + constant(offset, terms)) * constant(0.5, terms));
+}
+
+array cosine_similarity_loss(const array& x1, const array& x2, int axis, float eps,
+                             Reduction reduction) {
+  check_same_shape("cosine_similarity_loss", x1, x2);
+  auto norm = [&](const array& x) { return core::sqrt(core::sum(core::square(x), axis)); };
+  const array norms = norm(x1) * norm(x2);
+  return reduction(core::sum(x1 * x2, axis) / core::maximum(norms, constant(eps, norms)));
+}
+
+array margin_ranking_loss(const array& inputs1, const array& inputs2, const array& targets,
+                          float margin, Reduction reduction) {
+  check_same_shape("margin_ranking_loss", inputs1, inputs2);
+  check_same_shape("margin_ranking_loss", inputs1, targets);
+  const array difference = inputs1 - inputs2;
+  return reduction(
+      core::maximum(constant(margin, difference) - targets * difference, constant(0, difference)));
+}
+
+array triplet_loss(const array& anchors, const array& positives, const array& negatives,
+                   const TripletOptions& options) {
+  check_same_shape("triplet_loss", anchors, positives);
+  check_same_shape("triplet_loss", anchors, negatives);
+  require(options.p > 0, "[triplet_loss] p must be positive: got ", options.p, ".");
+  auto distance = [&](const array& other) {
+    const array difference = core::abs(anchors - other);
+    const array powers = core::power(difference, constant(options.p, difference));
+    return core::power(core::sum(powers, options.axis) + constant(options.eps, difference),
+                       constant(1.0 / options.p, difference));
+  };
+  const array excess = distance(positives) - distance(negatives);
+  return options.reduction(
+      core::maximum(excess + constant(options.margin, excess), constant(0, excess)));
+}
+
 }  // namespace mlx::nn::losses

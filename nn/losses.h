@@ -55,7 +55,7 @@ array binary_cross_entropy(const array& inputs, const array& targets,
                            const BinaryCrossEntropyOptions& options);
 array binary_cross_entropy(const array& inputs, const array& targets, Reduction reduction = "mean");
 
-// Of two arrays of one shape; std::invalid_argument for others.
+// Of arrays of one shape; std::invalid_argument for others.
 
 /// |prediction - target|
 array l1_loss(const array& predictions, const array& targets, Reduction reduction = "mean");
@@ -79,5 +79,37 @@ array kl_div_loss(const array& inputs, const array& targets, int axis = -1,
 /// -inputs[target] along an axis, for logarithms of probabilities and classes.
 array nll_loss(const array& inputs, const array& targets, int axis = -1,
                Reduction reduction = "none");
+
+struct GaussianNllOptions {
+  /// Whether to include the constant log(2 pi) / 2.
+  bool full = false;
+  /// The least variance.
+  float eps = 1e-6f;
+  Reduction reduction = "mean";
+};
+
+/// (log var + (input - target)² / var) / 2: the targets' likelihood under normal distributions.
+array gaussian_nll_loss(const array& inputs, const array& targets, const array& vars,
+                        const GaussianNllOptions& options = {});
+
+/// The cosine of the angle between the vectors along an axis.
+array cosine_similarity_loss(const array& x1, const array& x2, int axis = 1, float eps = 1e-8f,
+                             Reduction reduction = "none");
+
+/// max(margin - target (input1 - input2), 0), for targets 1 or -1
+array margin_ranking_loss(const array& inputs1, const array& inputs2, const array& targets,
+                          float margin = 0, Reduction reduction = "none");
+
+struct TripletOptions {
+  int axis = -1;
+  int p = 2;
+  float margin = 1;
+  float eps = 1e-6f;
+  Reduction reduction = "none";
+};
+
+/// max(|anchor - positive| - |anchor - negative| + margin, 0), with p-norms along an axis.
+array triplet_loss(const array& anchors, const array& positives, const array& negatives,
+                   const TripletOptions& options = {});
 
 }  // namespace mlx::nn::losses

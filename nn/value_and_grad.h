@@ -10,9 +10,14 @@
 namespace mlx::nn {
 
 namespace detail {
+
 std::pair<std::vector<array>, Tree> value_and_grad(
     Module& model, const std::function<std::vector<array>()>& forward);
-}
+
+inline std::vector<array> as_vector(array value) { return {std::move(value)}; }
+inline std::vector<array> as_vector(std::vector<array> values) { return values; }
+
+}  // namespace detail
 
 /// A function of `arguments...` that returns fn(model, arguments...) and the
 /// gradient of it (of its first array, if it returns several) with respect to
@@ -30,13 +35,8 @@ auto value_and_grad(Model model, Fn fn) {
   return [model, fn](const auto&... arguments) mutable {
     using Result = std::invoke_result_t<Fn&, Model&, decltype(arguments)...>;
     constexpr bool one = std::is_same_v<std::remove_cvref_t<Result>, array>;
-    auto [values, gradients] = detail::value_and_grad(model, [&]() -> std::vector<array> {
-      if constexpr (one) {
-        return {fn(model, arguments...)};
-      } else {
-        return fn(model, arguments...);
-      }
-    });
+    auto [values, gradients] =
+        detail::value_and_grad(model, [&] { return detail::as_vector(fn(model, arguments...)); });
     if constexpr (one) {
       return std::pair<array, Tree>(std::move(values.front()), std::move(gradients));
     } else {

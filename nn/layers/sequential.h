@@ -16,8 +16,11 @@ namespace mlx::nn {
 class Sequential : public Module {
  public:
   template <typename... Layers>
-  requires(sizeof...(Layers) != 1 || !(std::is_same_v<std::decay_t<Layers>, Sequential> && ...))  //
-      explicit Sequential(Layers... layers) {
+  static constexpr bool kIsCopy = sizeof...(Layers) == 1 &&
+                                  (std::is_same_v<Layers, Sequential> && ...);
+
+  template <typename... Layers>
+  requires(!kIsCopy<Layers...>) explicit Sequential(Layers... layers) {
     (push(std::move(layers)), ...);
   }
 

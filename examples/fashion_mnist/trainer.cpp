@@ -1,0 +1,199 @@
+#include "trainer.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <random>
+#include <stdexcept>
+#include <string>
+
+#include "checkpoint.h"
+#include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/reduce.h"
+#include "mlx/core/random.h"
+#include "mlx/core/transforms.h"
+#include "mlx/distributed/ops.h"
+#include "mlx/nn/losses.h"
+#include "mlx/nn/parallel/average_gradients.h"
+#include "mlx/nn/value_and_grad.h"
+#include "model.h"
+
+namespace fashion_mnist {
+
+namespace core = mlx::core;
+namespace nn = mlx::nn;
+namespace optim = mlx::optim;
+using core::array;
+using core::distributed::Group;
+
+namespace {
+
+constexpr int64_t kTestBatch = 500;
+
+int64_t count_steps(const Options& options, const Dataset& dataset, const Group& group) {
+  if (options.batch_size % group.size() != 0) {
+    throw std::invalid_argument("--batch-size must be a multiple of the number of ranks: got " +
+                                std::to_string(options.batch_size) + " for " +
+                                std::to_string(group.size()) + " ranks.");
+  }
+  if (options.batch_size > dataset.train.size()) {
+    throw std::invalid_argument("--batch-size is larger than the data set: got " +
+                                std::to_string(options.batch_size) + ", expected at most " +
+                                std::to_string(dataset.train.size()) + ".");
+  }
+  return dataset.train.size() / options.batch_size;
+}
+
+/// The same on all ranks: the seed decides the first parameters.
+nn::Sequential make_seeded_model(const Options& options) {
+  core::random::seed(options.seed);
+  return make_model(options.model);
+}
+
+/// An order of 0 .. count-1 that the seed and the epoch alone decide, so that
+/// all ranks have it, and a resumed run too.
+std::vector<uint32_t> shuffled(int64_t count, uint64_t seed, int epoch) {
+  std::vector<uint32_t> order(static_cast<size_t>(count));
+  std::iota(order.begin(), order.end(), 0);
+  std::seed_seq words{static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32),
+                      static_cast<uint32_t>(epoch)};
+  std::mt19937_64 random(words);
+  for (size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[random() % i]);
+  }
+  return order;
+}
+
+RunDescription describe(const Options& options) {
+  return {{"model", options.model},
+          {"epochs", std::to_string(options.epochs)},
+          {"batch-size", std::to_string(options.batch_size)},
+          {"lr", std::to_string(options.learning_rate)},
+          {"seed", std::to_string(options.seed)}};
+}
+
+array batch_loss(nn::Sequential& model, const Batch& batch) {
+  return nn::losses::cross_entropy(model(batch.images), batch.labels, "mean");
+}
+
+/// The arrays that a step changes.
+std::vector<array> changed_by_step(const nn::Module& model, const optim::Optimizer& optimizer) {
+  std::vector<array> arrays;
+  for (const auto& [name, value] : model.named_parameters()) {
+    arrays.push_back(value);
+  }
+  for (const auto& [name, value] : optimizer.state().flatten()) {
+    arrays.push_back(value);
+  }
+  return arrays;
+}
+
+}  // namespace
+
+Trainer::Trainer(const Options& options, const Dataset& dataset, Group group)
+    : options_(options),
+      dataset_(dataset),
+      group_(std::move(group)),
+      steps_per_epoch_(count_steps(options, dataset, group_)),
+      model_(make_seeded_model(options)),
+      optimizer_(optim::cosine_decay(options.learning_rate, options.epochs * steps_per_epoch_)),
+      loss_and_grad_(nn::value_and_grad(model_, batch_loss)) {
+  optimizer_.init(model_.trainable_parameters());
+  if (group_.rank() == 0 && !options_.loss_log.empty()) {
+    loss_log_.open(options_.loss_log, options_.resume ? std::ios::app : std::ios::trunc);
+    if (!loss_log_) {
+      throw std::runtime_error("Cannot write " + options_.loss_log + ".");
+    }
+  }
+}
+
+template <typename T>
+std::span<const T> Trainer::share(std::span<const T> all) const {
+  const auto ranks = static_cast<size_t>(group_.size());
+  const auto rank = static_cast<size_t>(group_.rank());
+  const size_t begin = all.size() * rank / ranks, end = all.size() * (rank + 1) / ranks;
+  return all.subspan(begin, end - begin);
+}
+
+float Trainer::step(std::span<const uint32_t> batch) {
+  auto [local_loss, gradients] = loss_and_grad_(dataset_.train.batch(share(batch)));
+  optimizer_.update(model_, nn::average_gradients(gradients, group_));
+  const array loss =
+      core::distributed::all_sum(local_loss, group_) * (1.0f / static_cast<float>(group_.size()));
+
+  std::vector<array> results = changed_by_step(model_, optimizer_);
+  results.push_back(loss);
+  core::eval(std::move(results));
+  return loss.item<float>();
+}
+
+bool Trainer::run_epoch(int epoch, Progress& progress) {
+  const Numbers order = shuffled(dataset_.train.size(), options_.seed, epoch);
+  const auto size = static_cast<size_t>(options_.batch_size);
+  for (int64_t i = 0; i < steps_per_epoch_; ++i) {
+    if (steps_taken_ == options_.limit_steps) {
+      return false;
+    }
+    const float loss = step(std::span(order).subspan(static_cast<size_t>(i) * size, size));
+    ++steps_taken_;
+    if (loss_log_.is_open()) {
+      char line[64];
+      std::snprintf(line, sizeof line, "%lld %.9g\n", static_cast<long long>(steps_taken_),
+                    static_cast<double>(loss));
+      loss_log_ << line << std::flush;
+    }
+    progress.step(loss);
+  }
+  return true;
+}
+
+int64_t Trainer::count_correct(const Split& split) {
+  Numbers all(static_cast<size_t>(split.size()));
+  std::iota(all.begin(), all.end(), 0);
+  const std::span<const uint32_t> mine = share(std::span<const uint32_t>(all));
+  array correct(0, core::int32);
+  for (size_t at = 0; at < mine.size(); at += kTestBatch) {
+    const Batch batch =
+        split.batch(mine.subspan(at, std::min<size_t>(kTestBatch, mine.size() - at)));
+    const array guess = core::argmax(model_(batch.images), 1);
+    correct = correct + core::sum(core::astype(guess == batch.labels, core::int32));
+    correct.eval();
+  }
+  return core::distributed::all_sum(correct, group_).item<int>();
+}
+
+int Trainer::resume() {
+  const int epochs = load_checkpoint(options_.checkpoint, model_, optimizer_, describe(options_));
+  steps_taken_ = epochs * steps_per_epoch_;
+  return epochs;
+}
+
+void Trainer::save_parameters() const {
+  model_.save_weights(options_.save_params + "." + std::to_string(group_.rank()) + ".safetensors");
+}
+
+void Trainer::run() {
+  model_.train();
+  const int first = options_.resume ? resume() : 0;
+  Progress progress(group_.rank() == 0, options_.epochs, steps_per_epoch_, options_.batch_size,
+                    steps_taken_);
+  for (int epoch = first; epoch < options_.epochs && run_epoch(epoch, progress); ++epoch) {
+    if (group_.rank() == 0) {
+      save_checkpoint(options_.checkpoint, model_, optimizer_, epoch + 1, describe(options_));
+    }
+  }
+
+  model_.eval();
+  const int64_t correct = count_correct(dataset_.test);
+  if (!options_.save_params.empty()) {
+    save_parameters();
+  }
+  char line[128];
+  std::snprintf(line, sizeof line, "test accuracy %.2f %% (%lld of %lld)  time %s",
+                100.0 * static_cast<double>(correct) / static_cast<double>(dataset_.test.size()),
+                static_cast<long long>(correct), static_cast<long long>(dataset_.test.size()),
+                format_duration(progress.seconds()).c_str());
+  progress.say(line);
+}
+
+}  // namespace fashion_mnist
