@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mlx/core/array.h"
+#include "mlx/core/transforms.h"
 
 namespace mlx::core {
 
@@ -94,5 +95,22 @@ class Tree {
   std::vector<std::string> keys_;
   std::vector<Tree> children_;
 };
+
+template <typename T>
+inline constexpr bool is_tree_v = std::is_same_v<std::remove_cvref_t<T>, Tree>;
+
+/// Computes arrays and all leaves of trees: eval(loss, model.parameters(), optimizer.state()).
+template <typename... Items>
+requires((is_tree_v<Items> || ...) &&
+         ((is_tree_v<Items> || is_array_v<Items>)&&...)) void eval(const Items&... items) {
+  std::vector<array> all;
+  auto collect = [&](const Tree& tree) {
+    for (auto& [path, leaf] : tree.flatten()) {
+      all.push_back(leaf);
+    }
+  };
+  (collect(items), ...);
+  eval(std::move(all));
+}
 
 }  // namespace mlx::core

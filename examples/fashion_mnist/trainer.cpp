@@ -11,7 +11,6 @@
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/random.h"
-#include "mlx/core/transforms.h"
 #include "mlx/distributed/ops.h"
 #include "mlx/nn/losses.h"
 #include "mlx/nn/parallel/average_gradients.h"
@@ -76,18 +75,6 @@ array batch_loss(nn::Sequential& model, const Batch& batch) {
   return nn::losses::cross_entropy(model(batch.images), batch.labels, "mean");
 }
 
-/// The arrays that a step changes.
-std::vector<array> changed_by_step(const nn::Module& model, const optim::Optimizer& optimizer) {
-  std::vector<array> arrays;
-  for (const auto& [name, value] : model.named_parameters()) {
-    arrays.push_back(value);
-  }
-  for (const auto& [name, value] : optimizer.state().flatten()) {
-    arrays.push_back(value);
-  }
-  return arrays;
-}
-
 }  // namespace
 
 Trainer::Trainer(const Options& options, const Dataset& dataset, Group group)
@@ -96,7 +83,8 @@ Trainer::Trainer(const Options& options, const Dataset& dataset, Group group)
       group_(std::move(group)),
       steps_per_epoch_(count_steps(options, dataset, group_)),
       model_(make_seeded_model(options)),
-      optimizer_(optim::cosine_decay(options.learning_rate, options.epochs * steps_per_epoch_)),
+      optimizer_(optim::cosine_decay(options.learning_rate, options.epochs * steps_per_epoch_),
+                 {.bias_correction = true}),
       loss_and_grad_(nn::value_and_grad(model_, batch_loss)) {
   optimizer_.init(model_.trainable_parameters());
   if (group_.rank() == 0 && !options_.loss_log.empty()) {
@@ -120,10 +108,7 @@ float Trainer::step(std::span<const uint32_t> batch) {
   optimizer_.update(model_, nn::average_gradients(gradients, group_));
   const array loss =
       core::distributed::all_sum(local_loss, group_) * (1.0f / static_cast<float>(group_.size()));
-
-  std::vector<array> results = changed_by_step(model_, optimizer_);
-  results.push_back(loss);
-  core::eval(std::move(results));
+  core::eval(loss, model_.parameters(), optimizer_.state());
   return loss.item<float>();
 }
 
