@@ -2,6 +2,12 @@
 
 #include <unordered_map>
 
+#include "mlx/core/cpu/arange.h"
+#include "mlx/core/cpu/slice.h"
+#include "mlx/core/cpu/views.h"
+#include "mlx/core/ops/creation_ops.h"
+#include "mlx/core/ops/shape_ops.h"
+
 namespace mlx::core::cpu {
 namespace {
 
@@ -11,8 +17,18 @@ struct Row {
 };
 
 // Every operation that needs a kernel on the CPU, by family.
-constexpr Row kKernels[] = {
-    {nullptr, nullptr},
+const Row kKernels[] = {
+    // creation
+    {&kArange, arange},
+    // shape
+    {&kReshape, reshape},
+    {&kAsStrided, as_strided},
+    {&kContiguous, contiguous},
+    {&kView, view},
+    {&kSliceUpdate, slice_update},
+    {&kDynamicSlice, dynamic_slice},
+    {&kDynamicSliceUpdate, dynamic_slice_update},
+    {&kConcatenate, concatenate},
 };
 
 }  // namespace

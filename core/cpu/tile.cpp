@@ -9,7 +9,37 @@
 #include "mlx/core/cpu/tile_plan.h"
 #include "mlx/core/graph/node.h"
 
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
+
 namespace mlx::core::cpu {
+namespace {
+
+// Writes past the caches: a store that goes through them first reads the line
+// that it is about to overwrite.
+void stream_bytes(std::byte* dst, const void* src, int64_t bytes) {
+  const auto* from = static_cast<const std::byte*>(src);
+  int64_t done = 0;
+#if defined(__x86_64__)
+  if (reinterpret_cast<std::uintptr_t>(dst) % 16 == 0) {
+    for (; done + 16 <= bytes; done += 16) {
+      const __m128i value = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done));
+      _mm_stream_si128(reinterpret_cast<__m128i*>(dst + done), value);
+    }
+  }
+#endif
+  std::memcpy(dst + done, from + done, static_cast<size_t>(bytes - done));
+}
+
+// Streamed bytes are visible to other threads only after this.
+void finish_streaming() {
+#if defined(__x86_64__)
+  _mm_sfence();
+#endif
+}
+
+}  // namespace
 
 /// One thread's run of a plan: its slots and its place in each input.
 class TileRunner {
@@ -48,6 +78,7 @@ class TileRunner {
         }
       }
     }
+    finish_streaming();
   }
 
   void seek(int64_t position) {
@@ -104,9 +135,10 @@ class TileRunner {
   void fill(const TilePlan::Load& load, void* slot) {
     auto* to = static_cast<std::byte*>(slot);
     std::byte* first = load.widen != nullptr ? to + tile_ * 4 : to;
-    TileCursor(load.view).read(first, tile_);
+    const int64_t count = std::min(tile_, load.view.sizes[0]);
+    TileCursor(load.view).read(first, count);
     if (load.widen != nullptr) {
-      load.widen(to, first, nullptr, nullptr, tile_);
+      load.widen(to, first, nullptr, nullptr, count);
     }
   }
 
@@ -137,10 +169,17 @@ class TileRunner {
 
   void put(const TilePlan::Store& store, int64_t first, int64_t count) {
     std::byte* to = store.data + first * store.itemsize;
+    const void* values = slots_[store.slot];
     if (store.narrow != nullptr) {
-      store.narrow(to, slots_[store.slot], nullptr, nullptr, count);
-    } else {
-      std::memcpy(to, slots_[store.slot], static_cast<size_t>(count * store.itemsize));
+      void* narrowed = store.streams ? slots_[plan_.temporary_slot()] : to;
+      store.narrow(narrowed, values, nullptr, nullptr, count);
+      values = narrowed;
+    }
+    const int64_t bytes = count * store.itemsize;
+    if (store.streams) {
+      stream_bytes(to, values, bytes);
+    } else if (values != to) {
+      std::memcpy(to, values, static_cast<size_t>(bytes));
     }
   }
 
@@ -170,6 +209,9 @@ int find_donor(const KernelArgs& args, const TilePlan& plan, const array& out, u
   return -1;
 }
 
+// Outputs of this size will have left the caches before anybody reads them.
+constexpr size_t kStreamedBytes = 32 << 20;
+
 void place_outputs(const KernelArgs& args, TilePlan& plan) {
   uint64_t taken = 0;
   for (size_t i = 0; i < args.outputs.size(); ++i) {
@@ -184,7 +226,7 @@ void place_outputs(const KernelArgs& args, TilePlan& plan) {
     } else {
       allocate(out);
     }
-    plan.set_output(static_cast<int>(i), out.data<void>(), donor);
+    plan.set_output(i, out.data<void>(), donor, donor < 0 && out.nbytes() >= kStreamedBytes);
   }
 }
 

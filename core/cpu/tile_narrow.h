@@ -105,6 +105,14 @@ MLX_INLINE int64_t narrow_octets(Half* dst, const float* src, int64_t count) {
   }
   return i;
 }
+MLX_INLINE int64_t trim_octets(Half, float* dst, const float* src, int64_t count) {
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m128i halves = _mm256_cvtps_ph(_mm256_loadu_ps(src + i), _MM_FROUND_TO_NEAREST_INT);
+    _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(halves));
+  }
+  return i;
+}
 #endif
 template <typename To, typename From>
 MLX_INLINE int64_t widen_octets(To*, const From*, int64_t) {
@@ -112,6 +120,11 @@ MLX_INLINE int64_t widen_octets(To*, const From*, int64_t) {
 }
 template <typename To, typename From>
 MLX_INLINE int64_t narrow_octets(To*, const From*, int64_t) {
+  return 0;
+}
+
+template <typename T, typename Wide>
+MLX_INLINE int64_t trim_octets(T, Wide*, const Wide*, int64_t) {
   return 0;
 }
 
@@ -141,8 +154,9 @@ template <typename T>
 void trim_loop(void* dst, const void* src, const void*, const void*, int64_t count) {
   auto* d = static_cast<typename Narrow<T>::Wide*>(dst);
   const auto* x = static_cast<const typename Narrow<T>::Wide*>(src);
+  int64_t i = trim_octets(T{}, d, x, count);
 #pragma GCC ivdep
-  for (int64_t i = 0; i < count; ++i) {
+  for (; i < count; ++i) {
     d[i] = widen_element(Narrow<T>::from(x[i]));
   }
 }

@@ -147,16 +147,18 @@ TilePlan::TilePlan(const TileProgram& program, std::span<const array> inputs, co
   stores.reserve(program.stores.size());
   for (const TileProgram::Port& port : program.stores) {
     const Dtype dtype = dtype_at(port.dtype);
-    stores.push_back({nullptr, narrow_loop(tile_loops().narrow, dtype), 0, false, dtype.size()});
+    stores.push_back(
+        {nullptr, narrow_loop(tile_loops().narrow, dtype), 0, false, false, dtype.size()});
   }
   steps.reserve(program.code.size() + 4);
   Planner(*this, program);
 }
 
-void TilePlan::set_output(int i, void* data, int donor) {
-  Store& store = stores[static_cast<size_t>(i)];
+void TilePlan::set_output(size_t i, void* data, int donor, bool streams) {
+  Store& store = stores[i];
   store.data = static_cast<std::byte*>(data);
-  if (store.narrow != nullptr || store.slot >= load_slot(0)) {
+  store.streams = streams;
+  if (streams || store.narrow != nullptr || store.slot >= load_slot(0)) {
     return;
   }
   size_t maker = steps.size();
@@ -168,7 +170,7 @@ void TilePlan::set_output(int i, void* data, int donor) {
     --first;
   }
   const uint16_t old = store.slot;
-  const uint16_t own = store_slot(static_cast<size_t>(i));
+  const uint16_t own = store_slot(i);
   const auto reads = [](const Step& step, uint16_t slot) {
     return std::find(step.src, step.src + 3, slot) != step.src + 3;
   };

@@ -32,13 +32,14 @@ struct TilePlan {
     TileLoop narrow;  // null: memory is in the compute type
     uint16_t slot;
     bool is_direct;  // the slot is the output's own
+    bool streams;    // written past the caches
     uint8_t itemsize;
   };
 
   TilePlan(const TileProgram& program, std::span<const array> inputs, const Shape& shape);
 
-  /// Where output `i` goes. It may be the memory of the flat input `donor`.
-  void set_output(int i, void* data, int donor);
+  /// Where output `i` goes: fresh memory, or that of the flat input `donor`.
+  void set_output(size_t i, void* data, int donor, bool streams);
 
   int slots() const { return registers + 1 + static_cast<int>(loads.size() + stores.size()); }
   uint16_t temporary_slot() const { return static_cast<uint16_t>(registers); }

@@ -1,0 +1,79 @@
+#pragma once
+
+// The ops behind shape.h, for transforms and other families.
+
+#include <cstdint>
+#include <vector>
+
+#include "mlx/core/graph/op.h"
+
+namespace mlx::core {
+
+/// Output axis i is input axis axes[i].
+struct TransposeAttrs {
+  std::vector<int> axes;
+  bool operator==(const TransposeAttrs&) const = default;
+};
+
+/// The shape of the result of reshape and broadcast_to.
+struct ShapeAttrs {
+  Shape shape;
+  bool operator==(const ShapeAttrs&) const = default;
+};
+
+/// Normalized: 0 <= start; `shape` elements from start on in steps of `strides`.
+struct SliceAttrs {
+  Shape start;
+  Shape strides;
+  Shape shape;
+  bool operator==(const SliceAttrs&) const = default;
+};
+
+struct AsStridedAttrs {
+  Shape shape;
+  Strides strides;
+  int64_t offset;
+  bool operator==(const AsStridedAttrs&) const = default;
+};
+
+struct ViewAttrs {
+  Dtype dtype;
+  bool operator==(const ViewAttrs&) const = default;
+};
+
+struct ContiguousAttrs {
+  bool allow_col_major;
+  bool operator==(const ContiguousAttrs&) const = default;
+};
+
+/// Starts come from an array, one for each of `axes`.
+struct DynamicSliceAttrs {
+  std::vector<int> axes;
+  Shape shape;
+  bool operator==(const DynamicSliceAttrs&) const = default;
+};
+
+struct ConcatenateAttrs {
+  int axis;
+  bool operator==(const ConcatenateAttrs&) const = default;
+};
+
+extern const Op kTranspose;
+extern const Op kReshape;
+extern const Op kBroadcast;
+extern const Op kSlice;
+extern const Op kAsStrided;
+extern const Op kCopy;
+extern const Op kView;
+extern const Op kContiguous;
+extern const Op kSliceUpdate;
+extern const Op kDynamicSlice;
+extern const Op kDynamicSliceUpdate;
+extern const Op kConcatenate;
+extern const Op kDepends;
+
+/// Axes without repetition, sorted and non-negative.
+/// Errors: std::invalid_argument for an axis out of range or given twice.
+std::vector<int> normalize_axes(const std::vector<int>& axes, int ndim, const char* op);
+
+}  // namespace mlx::core
