@@ -1,0 +1,143 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/transform/values.h"
+
+namespace mlx::core {
+namespace {
+
+using testing::ElementsAre;
+using Arrays = std::vector<array>;
+
+Arrays product(const Arrays& in) { return {in[0] * in[1]}; }
+
+// Twice the true gradient, so that one sees which rule was taken.
+Arrays doubled_vjp(const Arrays& primals, const Arrays& cotangents, const Arrays&) {
+  return {cotangents[0] * primals[1] * 2.0f, cotangents[0] * primals[0] * 2.0f};
+}
+
+// Ten times the true tangent.
+Arrays tenfold_jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) {
+  array sum(0.0f);
+  for (size_t i = 0; i < argnums.size(); ++i) {
+    sum = sum + tangents[i] * primals[static_cast<size_t>(1 - argnums[i])] * 10.0f;
+  }
+  return {sum};
+}
+
+array first_of(const std::function<Arrays(const Arrays&)>& fun, const Arrays& in) {
+  return fun(in)[0];
+}
+
+TEST(CustomFunction, TakesTheGivenRules) {
+  const auto fun = custom_function(product, doubled_vjp, tenfold_jvp);
+  const Arrays in{array(3.0f), array(5.0f)};
+  EXPECT_THAT(values(fun(in)[0]), ElementsAre(15));
+  const auto grads = vjp(fun, in, {array(1.0f)}).second;
+  EXPECT_THAT(values(grads[0]), ElementsAre(10));
+  EXPECT_THAT(values(grads[1]), ElementsAre(6));
+  EXPECT_THAT(values(jvp(fun, in, {array(1.0f), array(0.0f)}).second[0]), ElementsAre(50));
+}
+
+TEST(CustomFunction, TellsTheJvpWhichArgumentsMove) {
+  const auto fun = custom_function(product, std::nullopt, tenfold_jvp);
+  const auto of_second = [&](const array& y) { return first_of(fun, {array(3.0f), y}); };
+  EXPECT_THAT(values(jvp(of_second, array(5.0f), array(1.0f)).second), ElementsAre(30));
+}
+
+TEST(CustomFunction, DerivesARuleThatIsMissing) {
+  const Arrays in{array(3.0f), array(5.0f)};
+  const auto with_vjp = custom_function(product, doubled_vjp);
+  EXPECT_THAT(values(jvp(with_vjp, in, {array(1.0f), array(0.0f)}).second[0]), ElementsAre(5));
+  const auto with_jvp = custom_function(product, std::nullopt, tenfold_jvp);
+  EXPECT_THAT(values(vjp(with_jvp, in, {array(1.0f)}).second[0]), ElementsAre(5));
+  const auto plain = custom_function(product);
+  EXPECT_THAT(values(vjp(plain, in, {array(1.0f)}).second[1]), ElementsAre(3));
+}
+
+TEST(CustomFunction, PassesOutputsAndEveryCotangent) {
+  const auto two = [](const Arrays& in) { return Arrays{in[0] * 2.0f, exp(in[0])}; };
+  const auto rule = [](const Arrays&, const Arrays& cotangents, const Arrays& outputs) {
+    return Arrays{cotangents[0] * 2.0f + cotangents[1] * outputs[1]};
+  };
+  const auto fun = custom_vjp(two, rule);
+  const auto of_first = [&](const array& x) { return fun({x})[0]; };
+  const auto of_second = [&](const array& x) { return fun({x})[1]; };
+  EXPECT_THAT(values(grad(of_first)(array(0.0f))), ElementsAre(2));
+  EXPECT_THAT(values(grad(of_second)(array(0.0f))), ElementsAre(1));
+}
+
+TEST(CustomFunction, RulesDifferentiateAgain) {
+  const auto fun = custom_vjp([](const Arrays& in) { return Arrays{in[0] * in[0] * in[0]}; },
+                              [](const Arrays& in, const Arrays& g, const Arrays&) {
+                                return Arrays{g[0] * in[0] * in[0] * 3.0f};
+                              });
+  const auto first = grad([&](const array& x) { return first_of(fun, {x}); });
+  EXPECT_THAT(values(grad(first)(array(2.0f))), ElementsAre(12));
+  EXPECT_THAT(values(jvp(first, array(2.0f), array(1.0f)).second), ElementsAre(12));
+}
+
+TEST(CustomFunction, CapturedTracersGetNoGradient) {
+  const auto outer = [](const array& w) {
+    const auto fun = custom_vjp(
+        [&](const Arrays& in) { return Arrays{in[0] * w}; },
+        [](const Arrays&, const Arrays& g, const Arrays&) { return Arrays{g[0] * 100.0f}; });
+    return first_of(fun, {array(2.0f)}) + first_of(fun, {w});
+  };
+  EXPECT_THAT(values(grad(outer)(array(3.0f))), ElementsAre(100));
+}
+
+TEST(CustomFunction, ARuleThatReturnsTheWrongThingIsAnError) {
+  const Arrays in{array({3.0f, 4.0f}), array(5.0f)};
+  const array g({1.0f, 1.0f});
+  const auto too_few = custom_vjp(
+      product, [](const Arrays&, const Arrays& c, const Arrays&) { return Arrays{c[0]}; });
+  EXPECT_THROW(vjp(too_few, in, {g}), std::invalid_argument);
+  const auto bad_shape = custom_vjp(product, [](const Arrays&, const Arrays& c, const Arrays&) {
+    return Arrays{c[0], c[0]};
+  });
+  EXPECT_THROW(vjp(bad_shape, in, {g}), std::invalid_argument);
+  const auto bad_tangent = custom_function(
+      product, std::nullopt,
+      [](const Arrays&, const Arrays&, const std::vector<int>&) { return Arrays{array(1.0f)}; });
+  EXPECT_THROW(jvp(bad_tangent, in, in), std::invalid_argument);
+}
+
+TEST(Checkpoint, GivesTheSameDerivatives) {
+  const auto fun = [](const Arrays& in) {
+    return Arrays{sum(tanh(in[0] * in[1]) * in[0]), stop_gradient(in[0])};
+  };
+  const Arrays in{spread({4}, -1, 1), spread({4}, 0.5, 2, 1)};
+  const auto loss = [](const std::function<Arrays(const Arrays&)>& f) {
+    return [f](const Arrays& x) { return f(x)[0]; };
+  };
+  const auto plain = loss(fun);
+  const auto recomputed = loss(checkpoint(fun));
+  EXPECT_EQ(values(plain(in)), values(recomputed(in)));
+  const Arrays expected = grad(plain, {0, 1})(in);
+  const Arrays got = grad(recomputed, {0, 1})(in);
+  EXPECT_EQ(values(expected[0]), values(got[0]));
+  EXPECT_EQ(values(expected[1]), values(got[1]));
+
+  const auto second = [&](const auto& f) {
+    return grad([&, f](const array& x) { return sum(grad(f)({x, in[1]})[0]); })(in[0]);
+  };
+  EXPECT_THAT(values(second(recomputed)),
+              testing::Pointwise(testing::DoubleNear(1e-12), values(second(plain))));
+}
+
+TEST(Checkpoint, RunsTheFunctionAgainInTheBackwardPass) {
+  int calls = 0;
+  const auto fun = checkpoint([&](const Arrays& in) {
+    ++calls;
+    return Arrays{sum(exp(in[0]))};
+  });
+  const array x({0.0f, 0.0f});
+  fun({x});
+  EXPECT_EQ(calls, 1);
+  EXPECT_THAT(values(grad([&](const array& y) { return fun({y})[0]; })(x)), ElementsAre(1, 1));
+  EXPECT_EQ(calls, 3);
+}
+
+}  // namespace
+}  // namespace mlx::core

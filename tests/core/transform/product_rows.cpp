@@ -1,0 +1,85 @@
+#include "core/transform/derivative_rows.h"
+
+namespace mlx::core {
+namespace {
+
+DerivativeRow product(const char* name, Shape a, Shape b,
+                      const std::function<array(const array&, const array&)>& op) {
+  return {name,
+          {spread(std::move(a), -1, 1), spread(std::move(b), -1, 1, 1)},
+          [op](const Arrays& x) { return op(x[0], x[1]); }};
+}
+
+array mm(const array& a, const array& b) { return matmul(a, b); }
+
+DerivativeRows matrix_rows() {
+  return {
+      product("Matmul", {2, 3}, {3, 4}, mm),
+      product("MatmulVectorMatrix", {3}, {3, 4}, mm),
+      product("MatmulMatrixVector", {2, 3}, {3}, mm),
+      product("MatmulVectors", {3}, {3}, mm),
+      product("MatmulBatch", {2, 2, 3}, {2, 3, 2}, mm),
+      product("MatmulBroadcastBatch", {2, 1, 2, 3}, {3, 3, 2}, mm),
+      product("MatmulBatchByMatrix", {2, 2, 3}, {3, 2}, mm),
+      product("MatmulTransposed", {3, 2}, {4, 3},
+              [](const array& a, const array& b) { return matmul(transpose(a), transpose(b)); }),
+      product("Kron", {2, 2}, {1, 3}, [](const array& a, const array& b) { return kron(a, b); }),
+      product("Outer", {3}, {2}, [](const array& a, const array& b) { return outer(a, b); }),
+      product("Inner", {2, 3}, {4, 3}, [](const array& a, const array& b) { return inner(a, b); }),
+      product("Vecdot", {2, 3}, {2, 3},
+              [](const array& a, const array& b) { return vecdot(a, b); }),
+      product("Tensordot", {2, 3, 2}, {2, 3, 2},
+              [](const array& a, const array& b) {
+                return tensordot(a, b, {1, 2}, {1, 0});
+              }),
+      {"Addmm",
+       {spread({4}, -1, 1), spread({2, 3}, -1, 1, 1), spread({3, 4}, -1, 1, 2)},
+       [](const Arrays& x) { return addmm(x[0], x[1], x[2], 0.5f, 2.0f); }},
+  };
+}
+
+DerivativeRows convolution_rows() {
+  return {
+      product("Conv1d", {2, 6, 2}, {3, 3, 2},
+              [](const array& x, const array& w) { return conv1d(x, w, 2, 1); }),
+      product("Conv1dDilatedGroups", {1, 7, 4}, {2, 2, 2},
+              [](const array& x, const array& w) { return conv1d(x, w, 1, 2, 3, 2); }),
+      product("Conv2d", {1, 4, 5, 2}, {2, 3, 2, 2},
+              [](const array& x, const array& w) {
+                return conv2d(x, w, {1, 2}, {1, 0});
+              }),
+      product("Conv2dDepthwise", {1, 4, 4, 2}, {2, 2, 2, 1},
+              [](const array& x, const array& w) {
+                return conv2d(x, w, {1, 1}, {0, 1}, {2, 1}, 2);
+              }),
+      product("Conv3d", {1, 3, 3, 3, 1}, {2, 2, 2, 2, 1},
+              [](const array& x, const array& w) {
+                return conv3d(x, w, {1, 1, 2}, {0, 1, 0});
+              }),
+      product("ConvGeneral", {1, 4, 5, 1}, {2, 3, 2, 1},
+              [](const array& x, const array& w) {
+                return conv_general(x, w, {2, 1}, {1, 0}, {0, 2}, {1, 2}, {2, 1}, 1, true);
+              }),
+      product("ConvTranspose1d", {1, 4, 2}, {3, 3, 2},
+              [](const array& x, const array& w) { return conv_transpose1d(x, w, 2, 1, 1, 1); }),
+      product("ConvTranspose2d", {1, 3, 3, 2}, {2, 2, 3, 2},
+              [](const array& x, const array& w) {
+                return conv_transpose2d(x, w, {2, 1}, {0, 1});
+              }),
+      product("ConvTranspose3d", {1, 2, 2, 2, 1}, {1, 2, 2, 2, 1},
+              [](const array& x, const array& w) {
+                return conv_transpose3d(x, w, {1, 2, 1});
+              }),
+  };
+}
+
+}  // namespace
+
+DerivativeRows product_rows() {
+  DerivativeRows rows = matrix_rows();
+  const DerivativeRows more = convolution_rows();
+  rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
+}
+
+}  // namespace mlx::core
