@@ -22,7 +22,7 @@ class BackwardPass {
   void seed(Inputs cotangents, Inputs outputs) {
     for (size_t i = 0; i < cotangents.size(); ++i) {
       if (path_.outputs[i] != kNoSlot && exists(cotangents[i])) {
-        accumulate(path_.outputs[i], cotangents[i], outputs[i].node()->stream);
+        accumulate(path_.outputs[i], cotangents[i], stream_of(outputs[i]));
       }
     }
   }
@@ -37,7 +37,7 @@ class BackwardPass {
   }
 
   array cotangent_of_primal(size_t index, const array& primal) {
-    return exists(sums_[index]) ? sums_[index] : zeros_like(primal, primal.node()->stream);
+    return exists(sums_[index]) ? sums_[index] : zeros_like(primal, stream_of(primal));
   }
 
  private:
@@ -151,8 +151,7 @@ Arrays match(Inputs values, Inputs like, std::string_view message) {
     require(values[i].shape() == like[i].shape(), message, ": number ", i, " has shape ",
             values[i].shape(), ", expected ", like[i].shape(), ".");
     const bool same = values[i].dtype() == like[i].dtype();
-    matched.push_back(same ? values[i]
-                           : astype(values[i], like[i].dtype(), like[i].node()->stream));
+    matched.push_back(same ? values[i] : astype(values[i], like[i].dtype(), stream_of(like[i])));
   }
   return matched;
 }

@@ -13,6 +13,7 @@
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/transform/derivative.h"
+#include "mlx/core/transform/tracer.h"
 #include "mlx/core/transforms.h"
 
 namespace mlx::core {
@@ -108,10 +109,10 @@ Arrays call_custom(const std::shared_ptr<const Custom>& custom, const Arrays& ar
   if (!is_traced || results.empty()) {
     return results;
   }
-  const Stream stream = results[0].node()->stream;
+  const Stream stream = detail::stream_of(results[0]);
   Arrays inputs = arguments;
   for (const array& result : results) {
-    inputs.push_back(stop_gradient(result, result.node()->stream));
+    inputs.push_back(stop_gradient(result, detail::stream_of(result)));
   }
   return make_nodes(kCustom, std::move(inputs), Attrs(CustomCall{custom, arguments.size()}),
                     stream);

@@ -27,7 +27,7 @@ class ForwardPass {
 
   array tangent_of_output(size_t index, const array& output) const {
     const Slot slot = path_.outputs[index];
-    return slot == kNoSlot ? zeros_like(output, output.node()->stream)
+    return slot == kNoSlot ? zeros_like(output, stream_of(output))
                            : tangents_[static_cast<size_t>(slot)];
   }
 

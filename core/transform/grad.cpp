@@ -6,6 +6,7 @@
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/transform/derivative.h"
 #include "mlx/core/transform/path.h"
+#include "mlx/core/transform/tracer.h"
 #include "mlx/core/transforms.h"
 
 namespace mlx::core {
@@ -31,7 +32,7 @@ std::vector<size_t> normalize_argnums(const std::vector<int>& argnums, size_t co
 // Only the first output has a gradient, also in a transform around this one.
 void stop_gradients_after_first(Arrays& outputs) {
   for (size_t i = 1; i < outputs.size(); ++i) {
-    outputs[i] = stop_gradient(outputs[i], outputs[i].node()->stream);
+    outputs[i] = stop_gradient(outputs[i], detail::stream_of(outputs[i]));
   }
 }
 
@@ -40,7 +41,7 @@ Arrays seed_of_scalar(const Arrays& outputs) {
   require(outputs[0].ndim() == 0, "[grad] The function's value: got shape ", outputs[0].shape(),
           ", expected a scalar.");
   Arrays seeds(outputs.size(), detail::no_array());
-  seeds[0] = ones_like(outputs[0], outputs[0].node()->stream);
+  seeds[0] = ones_like(outputs[0], detail::stream_of(outputs[0]));
   return seeds;
 }
 

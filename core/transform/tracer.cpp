@@ -18,8 +18,12 @@ void run(const KernelArgs& args) { args.outputs[0].copy_shared_buffer(args.input
 
 constinit const Op kTracer{.name = "Tracer", .infer = infer, .vjp = vjp, .jvp = jvp, .run = run};
 
+Stream stream_of(const array& x) {
+  return x.has_primitive() ? x.node()->stream : default_stream(default_device());
+}
+
 array make_tracer(const array& x) {
-  array tracer = make_node(kTracer, {x}, Attrs(), x.node()->stream);
+  array tracer = make_node(kTracer, {x}, Attrs(), stream_of(x));
   tracer.set_tracer(true);
   if (x.status() == array::available) {
     tracer.copy_shared_buffer(x);

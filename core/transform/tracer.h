@@ -15,6 +15,9 @@ extern const Op kTracer;
 array make_tracer(const array& x);
 Arrays make_tracers(Inputs xs);
 
+/// The stream that computes `x`; the default one for data.
+Stream stream_of(const array& x);
+
 /// Called when a transform has ended. Outputs that the user's function
 /// evaluated kept their graph for the transform; the outermost one lets go of it.
 void release_graphs(Arrays& outputs);
