@@ -1,0 +1,276 @@
+// The inner loops of reductions. Compiled once per instruction set, with
+// MLX_REDUCE_LOOPS as the name of its table. Everything has internal linkage:
+// an inline function shared with other files could end up with instructions
+// that the machine does not have.
+
+#include "mlx/core/cpu/reduce_loops.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+struct Complex {
+  float re, im;
+};
+struct WideComplex {
+  double re, im;
+};
+
+// Values of one compute type, and what accumulates them.
+template <ComputeType>
+struct Types;
+template <>
+struct Types<ComputeType::b8> {
+  using Value = uint8_t;
+  using Wide = int64_t;
+  using Sum = int32_t;
+  static constexpr uint8_t lowest = 0, highest = 1;
+};
+template <>
+struct Types<ComputeType::i32> {
+  using Value = int32_t;
+  using Wide = int64_t;
+  using Sum = int32_t;
+  static constexpr int32_t lowest = INT32_MIN, highest = INT32_MAX;
+};
+template <>
+struct Types<ComputeType::u32> {
+  using Value = uint32_t;
+  using Wide = uint64_t;
+  using Sum = uint32_t;
+  static constexpr uint32_t lowest = 0, highest = UINT32_MAX;
+};
+template <>
+struct Types<ComputeType::i64> {
+  using Value = int64_t;
+  using Wide = int64_t;
+  using Sum = int64_t;
+  static constexpr int64_t lowest = INT64_MIN, highest = INT64_MAX;
+};
+template <>
+struct Types<ComputeType::u64> {
+  using Value = uint64_t;
+  using Wide = uint64_t;
+  using Sum = uint64_t;
+  static constexpr uint64_t lowest = 0, highest = UINT64_MAX;
+};
+template <>
+struct Types<ComputeType::f32> {
+  using Value = float;
+  using Wide = double;
+  using Sum = float;
+  static constexpr float lowest = -__builtin_inff(), highest = __builtin_inff();
+};
+template <>
+struct Types<ComputeType::f64> {
+  using Value = double;
+  using Wide = double;
+  using Sum = double;
+  static constexpr double lowest = -__builtin_inf(), highest = __builtin_inf();
+};
+template <>
+struct Types<ComputeType::c64> {
+  using Value = Complex;
+  using Wide = WideComplex;
+  using Sum = Complex;
+  static constexpr Complex lowest{-__builtin_inff(), -__builtin_inff()},
+      highest{__builtin_inff(), __builtin_inff()};
+};
+
+// ---- the kinds: Acc is the accumulator, add() takes a value or an accumulator
+
+template <ComputeType t>
+struct Sum {
+  using Value = typename Types<t>::Value;
+  using Acc = typename Types<t>::Wide;
+  using Result = typename Types<t>::Sum;
+  static constexpr Acc identity{};
+  template <typename V>
+  static Acc add(Acc acc, V v) {
+    if constexpr (t == ComputeType::c64) {
+      return {acc.re + static_cast<double>(v.re), acc.im + static_cast<double>(v.im)};
+    } else {
+      return acc + static_cast<Acc>(v);
+    }
+  }
+};
+
+template <ComputeType t>
+struct Prod : Sum<t> {
+  using Acc = typename Types<t>::Wide;
+  static constexpr Acc one() {
+    if constexpr (t == ComputeType::c64) {
+      return {1, 0};
+    } else {
+      return 1;
+    }
+  }
+  static constexpr Acc identity = one();
+  template <typename V>
+  static Acc add(Acc acc, V v) {
+    if constexpr (t == ComputeType::c64) {
+      const auto re = static_cast<double>(v.re);
+      const auto im = static_cast<double>(v.im);
+      return {acc.re * re - acc.im * im, acc.re * im + acc.im * re};
+    } else {
+      return acc * static_cast<Acc>(v);
+    }
+  }
+};
+
+// NaN stays: once in an accumulator, no comparison lets it go.
+template <ComputeType t, bool is_max>
+struct Extreme {
+  using Value = typename Types<t>::Value;
+  using Acc = Value;
+  using Result = Value;
+  static constexpr Acc identity = is_max ? Types<t>::lowest : Types<t>::highest;
+  static Acc add(Acc acc, Value v) {
+    if constexpr (t == ComputeType::c64) {
+      if (acc.re != acc.re || acc.im != acc.im) {
+        return acc;
+      }
+      const bool nan = v.re != v.re || v.im != v.im;
+      const bool less = acc.re < v.re || (acc.re == v.re && acc.im < v.im);
+      const bool greater = acc.re > v.re || (acc.re == v.re && acc.im > v.im);
+      return nan || (is_max ? less : greater) ? v : acc;
+    } else if constexpr (t == ComputeType::f32 || t == ComputeType::f64) {
+      const bool keep = (is_max ? acc >= v : acc <= v) || acc != acc;
+      return keep ? acc : v;
+    } else {
+      return (is_max ? acc > v : acc < v) ? acc : v;
+    }
+  }
+};
+template <ComputeType t>
+using Max = Extreme<t, true>;
+template <ComputeType t>
+using Min = Extreme<t, false>;
+
+template <ComputeType t, bool is_all>
+struct Truth {
+  using Value = typename Types<t>::Value;
+  using Acc = uint8_t;
+  using Result = uint8_t;
+  static constexpr Acc identity = is_all;
+  template <typename V>
+  static Acc add(Acc acc, V v) {
+    bool truth;
+    if constexpr (t == ComputeType::c64 && sizeof(V) > 1) {
+      truth = v.re != 0 || v.im != 0;
+    } else {
+      truth = v != 0;
+    }
+    return static_cast<Acc>(is_all ? acc & static_cast<Acc>(truth) : acc | static_cast<Acc>(truth));
+  }
+};
+template <ComputeType t>
+using All = Truth<t, true>;
+template <ComputeType t>
+using Any = Truth<t, false>;
+
+// ---- the loops
+
+template <typename R>
+void init(void* acc, int64_t count) {
+  auto* a = static_cast<typename R::Acc*>(acc);
+  for (int64_t i = 0; i < count; ++i) {
+    a[i] = R::identity;
+  }
+}
+
+// Independent lanes, so that neither latency nor order stops the vector units.
+template <typename R>
+void row(void* acc, const void* in, int64_t count) {
+  using Acc = typename R::Acc;
+  constexpr int64_t kLanes = 32;
+  const auto* v = static_cast<const typename R::Value*>(in);
+  auto& a = *static_cast<Acc*>(acc);
+  int64_t i = 0;
+  if (count >= 2 * kLanes) {
+    Acc lanes[kLanes];
+    for (Acc& lane : lanes) {
+      lane = R::identity;
+    }
+    for (; i + kLanes <= count; i += kLanes) {
+      for (int64_t k = 0; k < kLanes; ++k) {
+        lanes[k] = R::add(lanes[k], v[i + k]);
+      }
+    }
+    for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+      for (int64_t k = 0; k < half; ++k) {
+        lanes[k] = R::add(lanes[k], lanes[k + half]);
+      }
+    }
+    a = R::add(a, lanes[0]);
+  }
+  for (; i < count; ++i) {
+    a = R::add(a, v[i]);
+  }
+}
+
+template <typename R>
+void column(void* __restrict acc, const void* __restrict in, int64_t count) {
+  auto* a = static_cast<typename R::Acc*>(acc);
+  const auto* v = static_cast<const typename R::Value*>(in);
+  for (int64_t i = 0; i < count; ++i) {
+    a[i] = R::add(a[i], v[i]);
+  }
+}
+
+template <typename R>
+void merge(void* __restrict acc, const void* __restrict from, int64_t count) {
+  auto* a = static_cast<typename R::Acc*>(acc);
+  const auto* v = static_cast<const typename R::Acc*>(from);
+  for (int64_t i = 0; i < count; ++i) {
+    a[i] = R::add(a[i], v[i]);
+  }
+}
+
+template <typename R>
+void finish(void* __restrict out, const void* __restrict acc, int64_t count) {
+  using Result = typename R::Result;
+  auto* o = static_cast<Result*>(out);
+  const auto* a = static_cast<const typename R::Acc*>(acc);
+  for (int64_t i = 0; i < count; ++i) {
+    if constexpr (sizeof(Result) == sizeof(Complex) && requires { a[i].re; }) {
+      o[i] = {static_cast<float>(a[i].re), static_cast<float>(a[i].im)};
+    } else {
+      o[i] = static_cast<Result>(a[i]);
+    }
+  }
+}
+
+template <typename R>
+constexpr ReduceLoop loop_of() {
+  return {sizeof(typename R::Acc), init<R>, row<R>, column<R>, merge<R>, finish<R>};
+}
+
+template <template <ComputeType> typename R>
+constexpr void fill(ReduceLoops& table, ReduceKind kind) {
+  ReduceLoop* loops = table.loop[static_cast<int>(kind)];
+  loops[static_cast<int>(ComputeType::b8)] = loop_of<R<ComputeType::b8>>();
+  loops[static_cast<int>(ComputeType::i32)] = loop_of<R<ComputeType::i32>>();
+  loops[static_cast<int>(ComputeType::u32)] = loop_of<R<ComputeType::u32>>();
+  loops[static_cast<int>(ComputeType::i64)] = loop_of<R<ComputeType::i64>>();
+  loops[static_cast<int>(ComputeType::u64)] = loop_of<R<ComputeType::u64>>();
+  loops[static_cast<int>(ComputeType::f32)] = loop_of<R<ComputeType::f32>>();
+  loops[static_cast<int>(ComputeType::f64)] = loop_of<R<ComputeType::f64>>();
+  loops[static_cast<int>(ComputeType::c64)] = loop_of<R<ComputeType::c64>>();
+}
+
+constexpr ReduceLoops make_table() {
+  ReduceLoops table{};
+  fill<Sum>(table, ReduceKind::sum);
+  fill<Prod>(table, ReduceKind::prod);
+  fill<Max>(table, ReduceKind::max);
+  fill<Min>(table, ReduceKind::min);
+  fill<All>(table, ReduceKind::all);
+  fill<Any>(table, ReduceKind::any);
+  return table;
+}
+
+}  // namespace
+
+constinit const ReduceLoops MLX_REDUCE_LOOPS = make_table();
+
+}  // namespace mlx::core::cpu
