@@ -9,8 +9,8 @@ namespace mlx::optim {
 namespace {
 
 /// 1 - beta^step, in float32.
-array bias(float beta, const array& step) {
-  return 1.0f - core::power(array(beta), core::astype(step, core::float32));
+array bias(double beta, const array& step) {
+  return 1.0f - core::power(array(static_cast<float>(beta)), core::astype(step, core::float32));
 }
 
 }  // namespace

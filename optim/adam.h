@@ -7,8 +7,8 @@
 namespace mlx::optim {
 
 struct AdamOptions {
-  std::pair<float, float> betas = {0.9f, 0.999f};
-  float eps = 1e-8f;
+  std::pair<double, double> betas = {0.9, 0.999};
+  double eps = 1e-8;
   bool bias_correction = false;
 };
 
@@ -32,9 +32,9 @@ class Adam : public Optimizer {
 };
 
 struct AdamWOptions {
-  std::pair<float, float> betas = {0.9f, 0.999f};
-  float eps = 1e-8f;
-  float weight_decay = 0.01f;
+  std::pair<double, double> betas = {0.9, 0.999};
+  double eps = 1e-8;
+  double weight_decay = 0.01;
   bool bias_correction = false;
 };
 
@@ -48,7 +48,7 @@ class AdamW : public Adam {
                          Slots& slots) const override;
 
  private:
-  float weight_decay_;
+  double weight_decay_;
 };
 
 }  // namespace mlx::optim

@@ -9,7 +9,7 @@ namespace mlx::optim {
 namespace {
 
 /// beta average + (1 - beta) x
-array moved(const array& average, float beta, const array& x) {
+array moved(const array& average, double beta, const array& x) {
   return constant(beta, average) * average + constant(1 - beta, x) * x;
 }
 
@@ -29,7 +29,7 @@ array RMSprop::update_parameter(const array& parameter, const array& gradient, c
   return parameter - rate * gradient / (core::sqrt(v) + constant(options_.eps, v));
 }
 
-Adagrad::Adagrad(LearningRate rate, float eps) : Optimizer(std::move(rate)), eps_(eps) {}
+Adagrad::Adagrad(LearningRate rate, double eps) : Optimizer(std::move(rate)), eps_(eps) {}
 
 Slots Adagrad::init_slots(const array& parameter) const {
   return {{"v", core::zeros_like(parameter)}};

@@ -9,8 +9,8 @@
 namespace mlx::optim {
 
 struct RMSpropOptions {
-  float alpha = 0.99f;
-  float eps = 1e-8f;
+  double alpha = 0.99;
+  double eps = 1e-8;
 };
 
 /// v <- alpha v + (1 - alpha) g²;  w <- w - rate g / (sqrt(v) + eps) (Hinton, 2012).
@@ -30,7 +30,7 @@ class RMSprop : public Optimizer {
 /// v <- v + g²;  w <- w - rate g / (sqrt(v) + eps) (Duchi et al., 2011).
 class Adagrad : public Optimizer {
  public:
-  explicit Adagrad(LearningRate rate, float eps = 1e-8f);
+  explicit Adagrad(LearningRate rate, double eps = 1e-8);
 
  protected:
   Slots init_slots(const array& parameter) const override;
@@ -38,12 +38,12 @@ class Adagrad : public Optimizer {
                          Slots& slots) const override;
 
  private:
-  float eps_;
+  double eps_;
 };
 
 struct AdaDeltaOptions {
-  float rho = 0.9f;
-  float eps = 1e-6f;
+  double rho = 0.9;
+  double eps = 1e-6;
 };
 
 /// v <- rho v + (1 - rho) g²;  d = g sqrt(u + eps) / sqrt(v + eps)
@@ -62,8 +62,8 @@ class AdaDelta : public Optimizer {
 };
 
 struct AdamaxOptions {
-  std::pair<float, float> betas = {0.9f, 0.999f};
-  float eps = 1e-8f;
+  std::pair<double, double> betas = {0.9, 0.999};
+  double eps = 1e-8;
 };
 
 /// m <- b1 m + (1 - b1) g;  v <- max(b2 v, |g|);  w <- w - rate m / (v + eps)
@@ -82,8 +82,8 @@ class Adamax : public Optimizer {
 };
 
 struct LionOptions {
-  std::pair<float, float> betas = {0.9f, 0.99f};
-  float weight_decay = 0;
+  std::pair<double, double> betas = {0.9, 0.99};
+  double weight_decay = 0;
 };
 
 /// w <- (1 - rate weight_decay) w - rate sign(b1 m + (1 - b1) g)

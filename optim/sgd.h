@@ -5,9 +5,9 @@
 namespace mlx::optim {
 
 struct SGDOptions {
-  float momentum = 0;
-  float weight_decay = 0;
-  float dampening = 0;
+  double momentum = 0;
+  double weight_decay = 0;
+  double dampening = 0;
   bool nesterov = false;
 };
 

@@ -1,6 +1,7 @@
 #include "trainer.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <numeric>
 #include <random>
@@ -63,11 +64,17 @@ std::vector<uint32_t> shuffled(int64_t count, uint64_t seed, int epoch) {
   return order;
 }
 
+/// The shortest text that reads back as the same number.
+std::string exact(float value) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, value).ptr};
+}
+
 RunDescription describe(const Options& options) {
   return {{"model", options.model},
           {"epochs", std::to_string(options.epochs)},
           {"batch-size", std::to_string(options.batch_size)},
-          {"lr", std::to_string(options.learning_rate)},
+          {"lr", exact(options.learning_rate)},
           {"seed", std::to_string(options.seed)}};
 }
 

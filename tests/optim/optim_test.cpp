@@ -44,9 +44,9 @@ std::vector<OptimizerCase> optimizers() {
   };
   return {
       row("optim.SGD(0.1)", new SGD(0.1f)),
-      row("optim.SGD(0.1,momentum=0.9)", new SGD(0.1f, {.momentum = 0.9f})),
+      row("optim.SGD(0.1,momentum=0.9)", new SGD(0.1f, {.momentum = 0.9})),
       row("optim.SGD(0.1,momentum=0.9,nesterov=True,weight_decay=0.01)",
-          new SGD(0.1f, {.momentum = 0.9f, .weight_decay = 0.01f, .nesterov = true})),
+          new SGD(0.1f, {.momentum = 0.9, .weight_decay = 0.01, .nesterov = true})),
       row("optim.RMSprop(0.1)", new RMSprop(0.1f)),
       row("optim.Adagrad(0.1)", new Adagrad(0.1f)),
       row("optim.AdaDelta(0.1)", new AdaDelta(0.1f)),
