@@ -195,6 +195,13 @@ class TileRunner {
 
 namespace {
 
+// Whether an output is nothing but input `load`.
+bool is_stored(const TilePlan& plan, size_t load) {
+  return std::any_of(plan.stores.begin(), plan.stores.end(), [&](const TilePlan::Store& store) {
+    return store.slot == plan.load_slot(load);
+  });
+}
+
 // The input whose memory output `out` can take over, or -1.
 int find_donor(const KernelArgs& args, const TilePlan& plan, const array& out, uint64_t taken) {
   constexpr size_t kWastedBytes = 16 * 1024;
@@ -202,7 +209,7 @@ int find_donor(const KernelArgs& args, const TilePlan& plan, const array& out, u
     const array& in = args.inputs[i];
     if ((taken >> i & 1) == 0 && in.itemsize() == out.itemsize() && in.size() == out.size() &&
         in.flags().row_contiguous && in.is_donatable() &&
-        in.buffer_size() <= out.nbytes() + kWastedBytes) {
+        in.buffer_size() <= out.nbytes() + kWastedBytes && !is_stored(plan, i)) {
       return static_cast<int>(i);
     }
   }

@@ -178,9 +178,7 @@ void TilePlan::set_output(size_t i, void* data, int donor, bool streams) {
     const uint16_t given = load_slot(static_cast<size_t>(donor));
     const bool is_read_later =
         std::any_of(steps.begin() + static_cast<std::ptrdiff_t>(first) + 1, steps.end(),
-                    [&](const Step& step) { return reads(step, given); }) ||
-        std::any_of(stores.begin(), stores.end(),
-                    [&](const Store& other) { return other.slot == given; });
+                    [&](const Step& step) { return reads(step, given); });
     if (is_read_later) {
       return;
     }
