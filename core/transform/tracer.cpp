@@ -46,7 +46,7 @@ void release_graphs(Arrays& outputs) {
     return;
   }
   for (array& out : outputs) {
-    if (out.status() != array::unscheduled) {
+    if (out.has_primitive() && out.status() != array::unscheduled) {
       out.detach();
     }
   }

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/transform/values.h"
+#include "mlx/core/memory.h"
 
 namespace mlx::core {
 namespace {
@@ -137,6 +138,34 @@ TEST(Checkpoint, RunsTheFunctionAgainInTheBackwardPass) {
   EXPECT_EQ(calls, 1);
   EXPECT_THAT(values(grad([&](const array& y) { return fun({y})[0]; })(x)), ElementsAre(1, 1));
   EXPECT_EQ(calls, 3);
+}
+
+// Bytes that a gradient needs at most, of 32 layers that each keep one array of `bytes`.
+size_t peak_of_gradient(int64_t bytes, bool is_checkpointed) {
+  const auto block = [](const Arrays& in) {
+    array y = in[0];
+    for (int layer = 0; layer < 8; ++layer) {
+      y = sin(y);
+    }
+    return Arrays{y};
+  };
+  const std::function<Arrays(const Arrays&)> run =
+      is_checkpointed ? checkpoint(block) : std::function<Arrays(const Arrays&)>(block);
+  const auto fun = [&](const array& x) { return run({run({run({run({x})[0]})[0]})[0]})[0]; };
+  array x = full({bytes / 4}, 0.5f);
+  array g = ones_like(x);
+  eval(x, g);
+  reset_peak_memory();
+  array gradient = vjp(fun, x, g).second;
+  const size_t before = get_active_memory();
+  gradient.eval();
+  return get_peak_memory() - before;
+}
+
+TEST(Checkpoint, KeepsNoIntermediatesUntilTheyAreNeeded) {
+  constexpr int64_t kBytes = 1 << 20;
+  EXPECT_GE(peak_of_gradient(kBytes, false), size_t{30 * kBytes});
+  EXPECT_LE(peak_of_gradient(kBytes, true), size_t{16 * kBytes});
 }
 
 }  // namespace

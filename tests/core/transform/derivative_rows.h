@@ -4,6 +4,7 @@
 // once. To add one, append a line to the list of its family.
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,8 @@ struct DerivativeRow {
   double step = 1e-5;
   double tolerance = 1e-6;
 };
+
+inline void PrintTo(const DerivativeRow& row, std::ostream* os) { *os << row.name; }
 
 using DerivativeRows = std::vector<DerivativeRow>;
 
