@@ -15,6 +15,7 @@
 #include <numeric>
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/reduce_loops.h"
 #include "mlx/core/cpu/tile.h"
@@ -28,19 +29,7 @@ constexpr int64_t kBlock = 1 << 16;       // elements that one thread should hav
 constexpr int64_t kFewOutputs = 1 << 12;  // up to here, blocks get accumulators of their own
 
 const ReduceLoop& find_reduce_loop(ReduceKind kind, ComputeType type) {
-  static const ReduceLoops& loops = [&]() -> const ReduceLoops& {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl")) {
-      return kReduceLoopsAvx512;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-      return kReduceLoopsAvx2;
-    }
-#endif
-    return kReduceLoopsBase;
-  }();
+  static const ReduceLoops& loops = MLX_CHOOSE_LOOPS(kReduceLoops);
   return loops.loop[static_cast<int>(kind)][static_cast<int>(type)];
 }
 

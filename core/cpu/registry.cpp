@@ -3,9 +3,13 @@
 #include <unordered_map>
 
 #include "mlx/core/cpu/arange.h"
+#include "mlx/core/cpu/reduce.h"
+#include "mlx/core/cpu/scan.h"
 #include "mlx/core/cpu/slice.h"
+#include "mlx/core/cpu/softmax.h"
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/creation_ops.h"
+#include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
 
 namespace mlx::core::cpu {
@@ -29,6 +33,16 @@ const Row kKernels[] = {
     {&kDynamicSlice, dynamic_slice},
     {&kDynamicSliceUpdate, dynamic_slice_update},
     {&kConcatenate, concatenate},
+    // reductions
+    {&kReduce[static_cast<int>(ReduceKind::sum)], reduce},
+    {&kReduce[static_cast<int>(ReduceKind::prod)], reduce},
+    {&kReduce[static_cast<int>(ReduceKind::max)], reduce},
+    {&kReduce[static_cast<int>(ReduceKind::min)], reduce},
+    {&kReduce[static_cast<int>(ReduceKind::all)], reduce},
+    {&kReduce[static_cast<int>(ReduceKind::any)], reduce},
+    {&kArgReduce, arg_reduce},
+    {&kSoftmax, softmax},
+    {&kScan, scan},
 };
 
 }  // namespace

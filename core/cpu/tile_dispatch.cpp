@@ -1,30 +1,11 @@
 // Which loops run on this machine.
 
+#include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/tile_loops.h"
 
 namespace mlx::core::cpu {
-namespace {
-
-const TileLoops& choose() {
-#if defined(__x86_64__)
-  // Every processor with AVX2 and FMA has F16C.
-  __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return kTileLoopsAvx512;
-  }
-  if (avx2) {
-    return kTileLoopsAvx2;
-  }
-#endif
-  return kTileLoopsBase;
-}
-
-}  // namespace
-
 const TileLoops& tile_loops() {
-  static const TileLoops& loops = choose();
+  static const TileLoops& loops = MLX_CHOOSE_LOOPS(kTileLoops);
   return loops;
 }
 

@@ -1,0 +1,209 @@
+// Cumulative operations, computed in the compute type of the dtype (float
+// sums and products in double).
+
+#include "mlx/core/cpu/scan.h"
+
+#include <algorithm>
+#include <cmath>
+#include <complex>
+#include <limits>
+
+#include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/parallel.h"
+#include "mlx/core/graph/node.h"
+#include "mlx/core/graph/tile_program.h"
+#include "mlx/core/ops/reduce_ops.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+template <typename T>
+using Wide =
+    std::conditional_t<std::is_same_v<T, float>, double,
+                       std::conditional_t<std::is_same_v<T, complex64_t>, std::complex<double>,
+                                          std::conditional_t<std::is_integral_v<T>, uint64_t, T>>>;
+
+template <typename T>
+bool is_nan(const T& v) {
+  if constexpr (std::is_same_v<T, complex64_t>) {
+    return std::isnan(v.real()) || std::isnan(v.imag());
+  } else {
+    return v != v;
+  }
+}
+
+template <typename T>
+bool less(const T& a, const T& b) {
+  if constexpr (std::is_same_v<T, complex64_t>) {
+    return a.real() < b.real() || (a.real() == b.real() && a.imag() < b.imag());
+  } else {
+    return a < b;
+  }
+}
+
+template <typename T>
+T extreme(bool highest) {
+  if constexpr (std::is_same_v<T, complex64_t>) {
+    const float inf = std::numeric_limits<float>::infinity();
+    return highest ? complex64_t(inf, inf) : complex64_t(-inf, -inf);
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return highest ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
+  } else {
+    return highest ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
+  }
+}
+
+template <typename T>
+struct Add {
+  using Acc = Wide<T>;
+  static Acc identity() { return Acc(0); }
+  static Acc step(Acc acc, T v) { return acc + static_cast<Acc>(v); }
+};
+template <typename T>
+struct Multiply {
+  using Acc = Wide<T>;
+  static Acc identity() { return Acc(1); }
+  static Acc step(Acc acc, T v) { return acc * static_cast<Acc>(v); }
+};
+template <typename T>
+struct Max {
+  using Acc = T;
+  static Acc identity() { return extreme<T>(false); }
+  static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(acc, v)) ? acc : v; }
+};
+template <typename T>
+struct Min {
+  using Acc = T;
+  static Acc identity() { return extreme<T>(true); }
+  static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(v, acc)) ? acc : v; }
+};
+// Floating-point types only; log(exp(a) + exp(b)) without overflow.
+template <typename T>
+struct LogAddExp {
+  using Acc = Wide<T>;
+  static Acc identity() { return -std::numeric_limits<Acc>::infinity(); }
+  static Acc step(Acc acc, T value) {
+    const Acc v = static_cast<Acc>(value);
+    if (is_nan(acc) || is_nan(v)) {
+      return std::numeric_limits<Acc>::quiet_NaN();
+    }
+    const Acc high = std::max(acc, v);
+    const Acc low = std::min(acc, v);
+    return std::isinf(high) || low == identity() ? high : high + std::log1p(std::exp(low - high));
+  }
+};
+
+/// The array as [outer, n, inner], row-major.
+struct Extent {
+  int64_t outer, n, inner;
+};
+
+template <typename T, typename Op>
+void scan_along(const T* in, T* out, const Extent& extent, bool reverse, bool inclusive) {
+  const auto [outer, n, inner] = extent;
+  const int64_t step = reverse ? -inner : inner;
+  const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, n));
+  parallel_for(outer * inner, grain, [&, n = n, inner = inner](int64_t begin, int64_t end) {
+    for (int64_t line = begin; line < end; ++line) {
+      int64_t at = line / inner * n * inner + line % inner + (reverse ? (n - 1) * inner : 0);
+      typename Op::Acc acc = Op::identity();
+      for (int64_t i = 0; i < n; ++i, at += step) {
+        const auto next = Op::step(acc, in[at]);
+        out[at] = static_cast<T>(inclusive ? next : acc);
+        acc = next;
+      }
+    }
+  });
+}
+
+template <typename T>
+void scan_type(const array& in, array& out, const ScanAttrs& attrs, const Extent& extent) {
+  const T* from = in.data<T>();
+  T* to = out.data<T>();
+  switch (attrs.kind) {
+    case ScanKind::sum:
+      return scan_along<T, Add<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+    case ScanKind::prod:
+      return scan_along<T, Multiply<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+    case ScanKind::max:
+      return scan_along<T, Max<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+    case ScanKind::min:
+      return scan_along<T, Min<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+    case ScanKind::logaddexp:
+      if constexpr (std::is_floating_point_v<T>) {
+        return scan_along<T, LogAddExp<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+      }
+  }
+}
+
+Dtype working_dtype(Dtype dtype) {
+  switch (compute_type(dtype)) {
+    case ComputeType::b8:
+    case ComputeType::u32:
+      return dtype == bool_ ? int32 : uint32;
+    case ComputeType::i32:
+      return int32;
+    case ComputeType::f32:
+      return float32;
+    default:
+      return dtype;
+  }
+}
+
+}  // namespace
+
+void scan(const KernelArgs& args) {
+  const auto& attrs = args.attrs.get<ScanAttrs>();
+  array& out = args.outputs[0];
+  allocate(out);
+  if (out.size() == 0) {
+    return;
+  }
+  const Dtype dtype = working_dtype(out.dtype());
+  array in = args.inputs[0];
+  if (in.dtype() != dtype || !in.flags().row_contiguous) {
+    in = make_array(out.shape(), dtype);
+    allocate(in);
+    copy_to(args.inputs[0], in.data<void>(), dtype);
+  }
+  array result = out;
+  if (dtype != out.dtype()) {
+    result = make_array(out.shape(), dtype);
+    allocate(result);
+  }
+  Extent extent{1, out.shape()[attrs.axis], 1};
+  for (int i = 0; i < static_cast<int>(out.ndim()); ++i) {
+    if (i != attrs.axis) {
+      (i < attrs.axis ? extent.outer : extent.inner) *= out.shape()[i];
+    }
+  }
+  switch (compute_type(dtype)) {
+    case ComputeType::b8:
+    case ComputeType::i32:
+      scan_type<int32_t>(in, result, attrs, extent);
+      break;
+    case ComputeType::u32:
+      scan_type<uint32_t>(in, result, attrs, extent);
+      break;
+    case ComputeType::i64:
+      scan_type<int64_t>(in, result, attrs, extent);
+      break;
+    case ComputeType::u64:
+      scan_type<uint64_t>(in, result, attrs, extent);
+      break;
+    case ComputeType::f32:
+      scan_type<float>(in, result, attrs, extent);
+      break;
+    case ComputeType::f64:
+      scan_type<double>(in, result, attrs, extent);
+      break;
+    case ComputeType::c64:
+      scan_type<complex64_t>(in, result, attrs, extent);
+      break;
+  }
+  if (dtype != out.dtype()) {
+    copy_to(result, out.data<void>(), out.dtype());
+  }
+}
+
+}  // namespace mlx::core::cpu

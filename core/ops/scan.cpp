@@ -1,0 +1,154 @@
+// Cumulative operations along one axis.
+
+#include "mlx/core/base/error.h"
+#include "mlx/core/ops/creation.h"
+#include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/reduce.h"
+#include "mlx/core/ops/reduce_ops.h"
+#include "mlx/core/ops/shape.h"
+#include "mlx/core/utils.h"
+
+namespace mlx::core {
+namespace {
+
+int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
+
+Type infer_scan(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
+
+array scan(ScanKind kind, const array& a, int axis, bool reverse, bool inclusive, const char* op,
+           StreamOrDevice s) {
+  axis = normalize_axis_index(axis, rank_of(a), concat("[", std::string_view(op), "] "));
+  return make_node(kScan, {a}, Attrs(ScanAttrs{kind, axis, reverse, inclusive}),
+                   to_stream(std::move(s)));
+}
+
+// Element i of the result is the product of all x_k before it. Its derivative
+// by x_k is that product without x_k, for k before i. Where x has no zero that
+// is y_i / x_k; where it has, the elements after the first zero need care, so
+// the rule is written as a matrix: d[i][k] = product over j <= i, j != k.
+array cumprod_vjp(const array& x, const array& g, const ScanAttrs& attrs, Stream s) {
+  const int axis = attrs.axis;
+  const int n = static_cast<int>(x.shape()[axis]);
+  const array rows = moveaxis(x, axis, -1, s);
+  const array ones_where_k =  // [..., k, j]: x_j, but 1 where j == k
+      where(eye(n, n, 0, bool_, s), array(1, x.dtype()), expand_dims(rows, -2, s), s);
+  array products = cumprod(ones_where_k, -1, attrs.reverse, attrs.inclusive, std::nullopt, s);
+  // Row k counts where the product of element i contains x_k.
+  array contains = attrs.reverse ? tri(n, n, attrs.inclusive ? 0 : -1, bool_, s)
+                                 : transpose(tri(n, n, attrs.inclusive ? 0 : -1, bool_, s), s);
+  products = where(contains, products, array(0, x.dtype()), s);
+  const array gk =
+      sum(multiply(products, expand_dims(moveaxis(g, axis, -1, s), -2, s), s), -1, false, s);
+  return moveaxis(gk, -1, axis, s);
+}
+
+// The position that each element's extreme came from; its cotangent goes there.
+array cumulative_extreme_vjp(const array& x, const array& y, const array& g, const ScanAttrs& attrs,
+                             Stream s) {
+  const int n = static_cast<int>(x.shape()[attrs.axis]);
+  Shape along(x.ndim(), 1);
+  along[attrs.axis] = n;
+  const array position = reshape(arange(0, n, 1, s), along, s);
+  // A new extreme is where the inclusive scan takes on the element's value.
+  const array inclusive =
+      attrs.inclusive ? y : scan(attrs.kind, x, attrs.axis, attrs.reverse, true, "cummax", s);
+  const array is_new = equal(x, inclusive, s);
+  const array nowhere(attrs.reverse ? n : -1, int32);
+  const array source =
+      attrs.reverse
+          ? cummin(where(is_new, position, nowhere, s), attrs.axis, true, attrs.inclusive, s)
+          : cummax(where(is_new, position, nowhere, s), attrs.axis, false, attrs.inclusive, s);
+  // The first element of an exclusive scan has no source.
+  const array has_source =
+      logical_and(greater_equal(source, array(0), s), less(source, array(n), s), s);
+  const array index = where(has_source, source, array(0), s);
+  const array flowing = where(has_source, g, zeros_like(g, s), s);
+  return scatter_add_axis(zeros_like(x, s), index, flowing, attrs.axis, s);
+}
+
+Arrays vjp_scan(const VjpArgs& args) {
+  const auto& attrs = args.attrs.get<ScanAttrs>();
+  const Stream s = args.stream;
+  const array& x = args.inputs[0];
+  const array& g = args.cotangents[0];
+  switch (attrs.kind) {
+    case ScanKind::sum:
+      return {scan(ScanKind::sum, g, attrs.axis, !attrs.reverse, attrs.inclusive, "cumsum", s)};
+    case ScanKind::prod:
+      return {cumprod_vjp(x, g, attrs, s)};
+    case ScanKind::max:
+    case ScanKind::min:
+      return {cumulative_extreme_vjp(x, args.outputs[0], g, attrs, s)};
+    case ScanKind::logaddexp:
+      break;
+  }
+  // dy_i / dx_k = exp(x_k - y_i); -inf where nothing was added up yet.
+  const array& y = args.outputs[0];
+  const array weight =
+      where(isfinite(y, s), multiply(g, exp(negative(y, s), s), s), zeros_like(g, s), s);
+  const array back =
+      scan(ScanKind::sum, weight, attrs.axis, !attrs.reverse, attrs.inclusive, "logcumsumexp", s);
+  return {multiply(exp(x, s), back, s)};
+}
+
+array in_dtype(const array& a, std::optional<Dtype> dtype, StreamOrDevice s) {
+  return dtype ? astype(a, *dtype, std::move(s)) : a;
+}
+
+}  // namespace
+
+constinit const Op kScan{.name = "Scan", .infer = infer_scan, .vjp = vjp_scan};
+
+array cumsum(const array& a, int axis, bool reverse, bool inclusive, std::optional<Dtype> dtype,
+             StreamOrDevice s) {
+  const Dtype out = dtype.value_or(a.dtype() == bool_ ? int32 : a.dtype());
+  return scan(ScanKind::sum, astype(a, out, s), axis, reverse, inclusive, "cumsum", s);
+}
+array cumsum(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {
+  return cumsum(a, axis, reverse, inclusive, std::nullopt, std::move(s));
+}
+array cumsum(const array& a, bool reverse, bool inclusive, std::optional<Dtype> dtype,
+             StreamOrDevice s) {
+  return cumsum(flatten(a, s), 0, reverse, inclusive, dtype, s);
+}
+array cumsum(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
+  return cumsum(a, reverse, inclusive, std::nullopt, std::move(s));
+}
+
+array cumprod(const array& a, int axis, bool reverse, bool inclusive, std::optional<Dtype> dtype,
+              StreamOrDevice s) {
+  return scan(ScanKind::prod, in_dtype(a, dtype, s), axis, reverse, inclusive, "cumprod", s);
+}
+array cumprod(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {
+  return cumprod(a, axis, reverse, inclusive, std::nullopt, std::move(s));
+}
+array cumprod(const array& a, bool reverse, bool inclusive, std::optional<Dtype> dtype,
+              StreamOrDevice s) {
+  return cumprod(flatten(a, s), 0, reverse, inclusive, dtype, s);
+}
+array cumprod(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
+  return cumprod(a, reverse, inclusive, std::nullopt, std::move(s));
+}
+
+array cummax(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {
+  return scan(ScanKind::max, a, axis, reverse, inclusive, "cummax", std::move(s));
+}
+array cummax(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
+  return cummax(flatten(a, s), 0, reverse, inclusive, s);
+}
+array cummin(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {
+  return scan(ScanKind::min, a, axis, reverse, inclusive, "cummin", std::move(s));
+}
+array cummin(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
+  return cummin(flatten(a, s), 0, reverse, inclusive, s);
+}
+
+array logcumsumexp(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {
+  return scan(ScanKind::logaddexp, a, axis, reverse, inclusive, "logcumsumexp", std::move(s));
+}
+array logcumsumexp(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
+  return logcumsumexp(flatten(a, s), 0, reverse, inclusive, s);
+}
+
+}  // namespace mlx::core
