@@ -1,6 +1,7 @@
 #include "mlx/core/cpu/tile.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <new>
 
@@ -9,37 +10,7 @@
 #include "mlx/core/cpu/tile_plan.h"
 #include "mlx/core/graph/node.h"
 
-#if defined(__x86_64__)
-#include <emmintrin.h>
-#endif
-
 namespace mlx::core::cpu {
-namespace {
-
-// Writes past the caches: a store that goes through them first reads the line
-// that it is about to overwrite.
-void stream_bytes(std::byte* dst, const void* src, int64_t bytes) {
-  const auto* from = static_cast<const std::byte*>(src);
-  int64_t done = 0;
-#if defined(__x86_64__)
-  if (reinterpret_cast<std::uintptr_t>(dst) % 16 == 0) {
-    for (; done + 16 <= bytes; done += 16) {
-      const __m128i value = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + done));
-      _mm_stream_si128(reinterpret_cast<__m128i*>(dst + done), value);
-    }
-  }
-#endif
-  std::memcpy(dst + done, from + done, static_cast<size_t>(bytes - done));
-}
-
-// Streamed bytes are visible to other threads only after this.
-void finish_streaming() {
-#if defined(__x86_64__)
-  _mm_sfence();
-#endif
-}
-
-}  // namespace
 
 /// One thread's run of a plan: its slots and its place in each input.
 class TileRunner {
@@ -78,7 +49,7 @@ class TileRunner {
         }
       }
     }
-    finish_streaming();
+    std::atomic_thread_fence(std::memory_order_seq_cst);  // streamed stores are not ordered
   }
 
   void seek(int64_t position) {
@@ -177,7 +148,7 @@ class TileRunner {
     }
     const int64_t bytes = count * store.itemsize;
     if (store.streams) {
-      stream_bytes(to, values, bytes);
+      tile_loops().stream(to, values, bytes);
     } else if (values != to) {
       std::memcpy(to, values, static_cast<size_t>(bytes));
     }

@@ -5,6 +5,7 @@
 
 #include "mlx/core/cpu/tile_math.h"
 #include "mlx/core/cpu/tile_narrow.h"
+#include "mlx/core/cpu/tile_stream.h"
 
 #if defined(__clang__)
 #define MLX_VECTORIZE _Pragma("clang loop vectorize(assume_safety)")
@@ -258,6 +259,7 @@ constexpr TileLoops make_table(std::index_sequence<types...> all) {
 #undef TERNARY
   (fill_conversions<static_cast<ComputeType>(types)>(table.convert[types], all), ...);
   fill_narrow(table);
+  table.stream = stream_bytes;
   return table;
 }
 

@@ -31,6 +31,8 @@ struct TileLoops {
   TileLoop widen[kNarrowTypes];
   TileLoop narrow[kNarrowTypes];
   TileLoop trim[kNarrowTypes];
+  /// A copy past the caches.
+  void (*stream)(void* dst, const void* src, int64_t bytes);
 };
 
 /// Complex numbers gain little from wider instructions: compiled once.

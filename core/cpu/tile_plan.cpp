@@ -201,9 +201,12 @@ void TilePlan::set_output(size_t i, void* data, int donor, bool streams) {
 
 int64_t TilePlan::tile_size(int64_t size) const {
   constexpr int64_t kScratchBytes = 32 * 1024;
-  const int64_t fitting = kScratchBytes / (8 * (slots() + 1));
-  const int64_t tile = std::clamp<int64_t>(fitting / 64 * 64, 256, 1024);
-  return std::min(tile, size);
+  constexpr int64_t kShortest = 256;
+  // Short tiles spread streamed stores between the reads.
+  const bool streams =
+      std::any_of(stores.begin(), stores.end(), [](const Store& store) { return store.streams; });
+  const int64_t fitting = streams ? kShortest : kScratchBytes / (8 * (slots() + 1));
+  return std::min(std::clamp<int64_t>(fitting / 64 * 64, kShortest, 1024), size);
 }
 
 }  // namespace mlx::core::cpu
