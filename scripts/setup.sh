@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
-  libopenblas-openmp-dev liblapacke-dev libasio-dev libssl-dev zlib1g-dev
+  libopenblas-openmp-dev libdnnl-dev liblapacke-dev libasio-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
   libgtest-dev libgmock-dev libbenchmark-dev
   openmpi-bin libopenmpi-dev

@@ -3,12 +3,14 @@
 #include <unordered_map>
 
 #include "mlx/core/cpu/arange.h"
+#include "mlx/core/cpu/matmul.h"
 #include "mlx/core/cpu/reduce.h"
 #include "mlx/core/cpu/scan.h"
 #include "mlx/core/cpu/slice.h"
 #include "mlx/core/cpu/softmax.h"
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/creation_ops.h"
+#include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
 
@@ -43,6 +45,9 @@ const Row kKernels[] = {
     {&kArgReduce, arg_reduce},
     {&kSoftmax, softmax},
     {&kScan, scan},
+    // products
+    {&kMatmul, matmul},
+    {&kAddmm, addmm},
 };
 
 }  // namespace
