@@ -8,21 +8,17 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
-#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/cpu/parallel.h"
 
 namespace mlx::core::io {
 namespace {
 
 // A read or write call moves at most this much (Linux stops at 2 GiB anyway).
 constexpr size_t kMaxTransfer = size_t{1} << 30;
-// Large reads are shared between threads: most of the time goes into new pages.
-constexpr int64_t kReadGrain = int64_t{16} << 20;
 
 [[noreturn]] void throw_errno(const char* op, const std::string& path, const char* what) {
   const int error = errno;
@@ -96,25 +92,22 @@ FileReader::FileReader(const std::string& path) : path_(path), file_(open_to_rea
 }
 
 void FileReader::read(char* data, size_t count, size_t offset) {
-  cpu::parallel_for(static_cast<int64_t>(count), kReadGrain, [&](int64_t begin, int64_t end) {
-    while (begin < end) {
-      const size_t wanted = std::min(static_cast<size_t>(end - begin), kMaxTransfer);
-      const ssize_t got = ::pread(file_.get(), data + begin, wanted,
-                                  static_cast<off_t>(offset) + static_cast<off_t>(begin));
-      if (got < 0 && errno == EINTR) {
-        continue;
-      }
-      if (got < 0) {
-        throw_errno("load", path_, "Cannot read");
-      }
-      if (got == 0) {
-        throw std::runtime_error(concat("[load] ", path_, ": The file ends at byte ",
-                                        offset + static_cast<size_t>(begin), ", expected ",
-                                        offset + count, " bytes."));
-      }
-      begin += got;
+  for (size_t done = 0; done < count;) {
+    const size_t wanted = std::min(count - done, kMaxTransfer);
+    const ssize_t got =
+        ::pread(file_.get(), data + done, wanted, static_cast<off_t>(offset + done));
+    if (got < 0 && errno == EINTR) {
+      continue;
     }
-  });
+    if (got < 0) {
+      throw_errno("load", path_, "Cannot read");
+    }
+    if (got == 0) {
+      throw std::runtime_error(concat("[load] ", path_, ": The file ends at byte ", offset + done,
+                                      ", expected ", offset + count, " bytes."));
+    }
+    done += static_cast<size_t>(got);
+  }
 }
 
 FileWriter::FileWriter(const std::string& path)

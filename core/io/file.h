@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "mlx/core/io/stream.h"
+#include "mlx/core/io.h"
 
 namespace mlx::core::io {
 

@@ -11,7 +11,7 @@
 #include "mlx/core/array.h"
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
-#include "mlx/core/io/stream.h"
+#include "mlx/core/io.h"
 
 namespace mlx::core::io {
 

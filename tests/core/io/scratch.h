@@ -10,7 +10,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "mlx/core/io/stream.h"
+#include "mlx/core/io.h"
 
 namespace mlx::core {
 
