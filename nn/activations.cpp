@@ -43,7 +43,7 @@ array celu(const array& x, float alpha) {
   return core::maximum(x, zero) + a * core::expm1(core::minimum(x, zero) / a);
 }
 
-array selu(const array& x) { return elu(x, 1.67326324f) * constant(1.05070098f, x); }
+array selu(const array& x) { return elu(x, 1.67326f) * constant(1.0507, x); }
 
 array gelu(const array& x) {
   const array phi = constant(1, x) + core::erf(x * constant(std::numbers::sqrt2 / 2, x));

@@ -83,13 +83,17 @@ array cross_entropy(const array& logits, const array& targets, const CrossEntrop
   require(logits.ndim() > 0, "[cross_entropy] The logits are a scalar.");
   const int axis =
       core::normalize_axis_index(options.axis, static_cast<int>(logits.ndim()), "[cross_entropy] ");
-  array score = are_classes(logits, targets, axis) ? pick(logits, targets, axis)
-                                                   : core::sum(logits * targets, axis);
+  // Less the row's maximum, so that large logits do not cancel.
+  const array top = core::stop_gradient(core::max(logits, axis, true));
+  const array shifted = logits - top;
+  array score = are_classes(logits, targets, axis)
+                    ? pick(logits, targets, axis) - core::squeeze(top, axis)
+                    : core::sum(shifted * targets, axis);
   if (smoothing > 0) {
     score = score * constant(1 - smoothing, logits) +
-            core::mean(logits, axis) * constant(smoothing, logits);
+            core::mean(shifted, axis) * constant(smoothing, logits);
   }
-  const array loss = core::logsumexp(logits, axis) - score;
+  const array loss = core::log(core::sum(core::exp(shifted), axis)) - score;
   return options.reduction(weigh("cross_entropy", loss, options.weights));
 }
 

@@ -224,7 +224,7 @@ TEST(Training, FitsALinearFunction) {
           return nn::losses::mse_loss(m(x), y);
         });
     const float before = loss_and_grad(x, y).first.item<float>();
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < 200; ++i) {
       auto [loss, gradients] = loss_and_grad(x, y);
       optimizer->update(model, gradients);
       core::eval(loss, model.parameters(), optimizer->state());
