@@ -150,7 +150,7 @@ TEST(Limits, FinfoKnowsEveryFloatingDtype) {
   EXPECT_NEAR(finfo(bfloat16).max, 3.38953e38, 1e33);
   EXPECT_EQ(finfo(bfloat16).bits, 16);
   EXPECT_EQ(finfo(complex64).max, finfo(float32).max);
-  EXPECT_THROW(finfo(int32), std::invalid_argument);
+  EXPECT_THROW(finfo{int32}, std::invalid_argument);
 }
 
 TEST(Limits, IinfoKnowsEveryIntegerDtype) {
@@ -160,8 +160,8 @@ TEST(Limits, IinfoKnowsEveryIntegerDtype) {
   EXPECT_EQ(iinfo(uint16).max, 65535u);
   EXPECT_EQ(iinfo(int64).min, std::numeric_limits<int64_t>::min());
   EXPECT_EQ(iinfo(uint64).max, std::numeric_limits<uint64_t>::max());
-  EXPECT_THROW(iinfo(float32), std::invalid_argument);
-  EXPECT_THROW(iinfo(bool_), std::invalid_argument);
+  EXPECT_THROW(iinfo{float32}, std::invalid_argument);
+  EXPECT_THROW(iinfo{bool_}, std::invalid_argument);
 }
 
 }  // namespace

@@ -111,7 +111,8 @@ TEST(Tape, OrdersDepthFirstAndVisitsOnce) {
   const array x = ones({4});
   const array a = exp(x);
   const array b = matmul(a, a);
-  const Tape tape = collect(std::vector<array>{b + b});
+  const std::vector<array> outputs{b + b};
+  const Tape tape = collect(outputs);
   ASSERT_GE(tape.order.size(), 3u);
   for (size_t i = 0; i < tape.order.size(); ++i) {
     const Node* node = tape.entries[tape.order[i]].node;
