@@ -4,6 +4,7 @@
 
 #include "mlx/core/cpu/arange.h"
 #include "mlx/core/cpu/matmul.h"
+#include "mlx/core/cpu/random.h"
 #include "mlx/core/cpu/reduce.h"
 #include "mlx/core/cpu/scan.h"
 #include "mlx/core/cpu/slice.h"
@@ -13,6 +14,7 @@
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
+#include "mlx/core/random_ops.h"
 
 namespace mlx::core::cpu {
 namespace {
@@ -26,6 +28,7 @@ struct Row {
 const Row kKernels[] = {
     // creation
     {&kArange, arange},
+    {&kRandomBits, random_bits},
     // shape
     {&kReshape, reshape},
     {&kAsStrided, as_strided},
