@@ -27,14 +27,15 @@ std::string bar(double share) {
          std::string(static_cast<size_t>(kBarWidth - full), '.') + "]";
 }
 
-}  // namespace
-
+/// 65 seconds -> "1:05".
 std::string format_duration(double seconds) {
   char text[32];
   const auto whole = static_cast<long long>(seconds);
   std::snprintf(text, sizeof text, "%lld:%02lld", whole / 60, whole % 60);
   return text;
 }
+
+}  // namespace
 
 Progress::Progress(bool visible, int epochs, int64_t steps, int64_t batch_size, int64_t done)
     : visible_(visible),

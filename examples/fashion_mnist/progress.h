@@ -33,7 +33,4 @@ class Progress {
   Clock::time_point shown_{};
 };
 
-/// 65 seconds -> "1:05".
-std::string format_duration(double seconds);
-
 }  // namespace fashion_mnist

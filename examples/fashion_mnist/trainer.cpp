@@ -180,11 +180,11 @@ void Trainer::run() {
   if (!options_.save_params.empty()) {
     save_parameters();
   }
+  const auto tested = static_cast<double>(dataset_.test.size());
   char line[128];
-  std::snprintf(line, sizeof line, "test accuracy %.2f %% (%lld of %lld)  time %s",
-                100.0 * static_cast<double>(correct) / static_cast<double>(dataset_.test.size()),
-                static_cast<long long>(correct), static_cast<long long>(dataset_.test.size()),
-                format_duration(progress.seconds()).c_str());
+  std::snprintf(line, sizeof line, "test accuracy %.2f %% (%lld of %.0f)  time %.1f s",
+                100.0 * static_cast<double>(correct) / tested, static_cast<long long>(correct),
+                tested, progress.seconds());
   progress.say(line);
 }
 
