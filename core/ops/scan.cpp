@@ -1,5 +1,7 @@
 // Cumulative operations along one axis.
 
+#include <limits>
+
 #include "mlx/core/base/error.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
@@ -83,10 +85,12 @@ Arrays vjp_scan(const VjpArgs& args) {
     case ScanKind::logaddexp:
       break;
   }
-  // dy_i / dx_k = exp(x_k - y_i); -inf where nothing was added up yet.
+  // dy_i / dx_k = exp(x_k - y_i). Where nothing was added up yet, y is -inf: it
+  // becomes inf, whose weight and its derivatives are 0.
   const array& y = args.outputs[0];
-  const array weight =
-      where(isfinite(y, s), multiply(g, exp(negative(y, s), s), s), zeros_like(g, s), s);
+  const array bounded =
+      where(isfinite(y, s), y, array(std::numeric_limits<double>::infinity(), y.dtype()), s);
+  const array weight = multiply(g, exp(negative(bounded, s), s), s);
   const array back =
       scan(ScanKind::sum, weight, attrs.axis, !attrs.reverse, attrs.inclusive, "logcumsumexp", s);
   return {multiply(exp(x, s), back, s)};
