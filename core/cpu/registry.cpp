@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "mlx/core/cpu/arange.h"
+#include "mlx/core/cpu/conv.h"
 #include "mlx/core/cpu/matmul.h"
 #include "mlx/core/cpu/random.h"
 #include "mlx/core/cpu/reduce.h"
@@ -10,6 +11,7 @@
 #include "mlx/core/cpu/slice.h"
 #include "mlx/core/cpu/softmax.h"
 #include "mlx/core/cpu/views.h"
+#include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
@@ -51,6 +53,9 @@ const Row kKernels[] = {
     // products
     {&kMatmul, matmul},
     {&kAddmm, addmm},
+    // convolutions
+    {&kConvolution, convolution},
+    {&kConvolutionWeightGrad, convolution_weight_grad},
 };
 
 }  // namespace

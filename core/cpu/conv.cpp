@@ -1,0 +1,196 @@
+// Convolutions as matrix products: blocks of the matrix of windows (im2col),
+// small enough to stay in the cache, times the weight. Each thread gathers and
+// multiplies blocks of its own.
+
+#include "mlx/core/cpu/conv.h"
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+
+#include "mlx/core/cpu/conv_windows.h"
+#include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/gemm.h"
+#include "mlx/core/cpu/parallel.h"
+#include "mlx/core/graph/node.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+// Bytes of a block of windows.
+constexpr int64_t kBlockBytes = 1 << 19;
+
+// 16-bit floats are computed in float32, so that sums over blocks stay exact enough.
+Dtype compute_dtype(Dtype dtype) { return dtype == float64 ? float64 : float32; }
+
+array in_dtype(const array& x, Dtype dtype) {
+  if (x.dtype() == dtype) {
+    return row_contiguous(x);
+  }
+  array out = make_array(x.shape(), dtype);
+  allocate(out);
+  copy_to(x, out.data<void>(), dtype);
+  return out;
+}
+
+// One convolution's arrays, row-contiguous and in the dtype of computation.
+struct Problem {
+  ConvWindows windows;
+  Dtype dtype;
+  int groups;
+  int64_t in_channels;
+  int64_t out_channels;
+
+  int64_t bytes(int64_t elements) const { return elements * dtype.size(); }
+  int64_t group_channels() const { return out_channels / groups; }
+  int64_t block_rows() const {
+    return std::max<int64_t>(16, kBlockBytes / bytes(std::max<int64_t>(1, windows.columns())));
+  }
+};
+
+// Calls body(begin, windows) for blocks of the rows [first, last) of a group.
+template <typename Body>
+void for_blocks(const Problem& p, const std::byte* input, int group, int64_t first, int64_t last,
+                Body&& body) {
+  const int64_t block = std::min(p.block_rows(), last - first);
+  std::unique_ptr<std::byte[]> gathered;
+  if (!p.windows.are_input_rows()) {
+    gathered.reset(new std::byte[static_cast<size_t>(p.bytes(block * p.windows.columns()))]);
+  }
+  for (int64_t begin = first; begin < last; begin += block) {
+    const int64_t end = std::min(begin + block, last);
+    GemmOperand windows{gathered.get(), std::max<int64_t>(1, p.windows.columns()), false};
+    if (gathered) {
+      p.windows.gather(input, group, begin, end, gathered.get());
+    } else {
+      const int64_t at = begin * p.in_channels + group * p.windows.columns();
+      windows = {input + p.bytes(at), std::max<int64_t>(1, p.in_channels), false};
+    }
+    body(begin, end, windows);
+  }
+}
+
+void convolve(const Problem& p, const array& input, const array& weight, array& out) {
+  const int64_t grain = std::min<int64_t>(p.block_rows(), 64);
+  parallel_for(p.windows.rows(), grain, [&](int64_t first, int64_t last) {
+    for (int group = 0; group < p.groups; ++group) {
+      const int64_t channel = group * p.group_channels();
+      const GemmOperand weights{weight.data<std::byte>() + p.bytes(channel * p.windows.columns()),
+                                std::max<int64_t>(1, p.windows.columns()), true};
+      for_blocks(p, input.data<std::byte>(), group, first, last,
+                 [&](int64_t begin, int64_t end, const GemmOperand& windows) {
+                   const int64_t at = begin * p.out_channels + channel;
+                   gemm({.dtype = p.dtype,
+                         .m = end - begin,
+                         .n = p.group_channels(),
+                         .k = p.windows.columns(),
+                         .a = windows,
+                         .b = weights,
+                         .c = out.data<std::byte>() + p.bytes(at),
+                         .c_stride = p.out_channels});
+                 });
+    }
+  });
+}
+
+// The weight's cotangent from the rows [first, last): g^T windows.
+void accumulate_weight(const Problem& p, const array& input, const array& g, int64_t first,
+                       int64_t last, std::byte* out) {
+  for (int group = 0; group < p.groups; ++group) {
+    const int64_t channel = group * p.group_channels();
+    for_blocks(p, input.data<std::byte>(), group, first, last,
+               [&](int64_t begin, int64_t end, const GemmOperand& windows) {
+                 const int64_t at = begin * p.out_channels + channel;
+                 gemm({.dtype = p.dtype,
+                       .m = p.group_channels(),
+                       .n = p.windows.columns(),
+                       .k = end - begin,
+                       .a = {g.data<std::byte>() + p.bytes(at), p.out_channels, true},
+                       .b = windows,
+                       .c = out + p.bytes(channel * p.windows.columns()),
+                       .c_stride = p.windows.columns(),
+                       .beta = 1});
+               });
+  }
+}
+
+template <typename T>
+void add_to(void* to, const void* from, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    static_cast<T*>(to)[i] += static_cast<const T*>(from)[i];
+  }
+}
+
+// Each thread has a sum of its own; they are added in order, so that the
+// result does not depend on which is done first.
+void weight_cotangent(const Problem& p, const array& input, const array& g, array& out) {
+  const auto size = static_cast<int64_t>(out.size());
+  const int64_t rows = p.windows.rows();
+  const int64_t parts = std::clamp<int64_t>(rows / 64, 1, thread_count());
+  const auto bytes = static_cast<size_t>(p.bytes(size));
+  const std::unique_ptr<std::byte[]> others(new std::byte[bytes * static_cast<size_t>(parts - 1)]);
+  const auto sum = [&](int64_t part) {
+    return part == 0 ? out.data<std::byte>() : others.get() + p.bytes(size * (part - 1));
+  };
+  parallel_for(parts, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t part = begin; part < end; ++part) {
+      std::memset(sum(part), 0, bytes);
+      accumulate_weight(p, input, g, rows * part / parts, rows * (part + 1) / parts, sum(part));
+    }
+  });
+  for (int64_t part = 1; part < parts; ++part) {
+    const auto add = p.dtype == float64 ? add_to<double> : add_to<float>;
+    add(out.data<void>(), sum(part), size);
+  }
+}
+
+Problem make_problem(const Shape& input, const Shape& weight, const Shape& output,
+                     const ConvAttrs& conv, Dtype dtype) {
+  return {ConvWindows(input, weight, output, conv, dtype.size()), dtype, conv.groups, input.back(),
+          weight[0]};
+}
+
+// Runs compute(result) on `out`, or on an array of the dtype of computation.
+template <typename Compute>
+void compute_into(array& out, Dtype dtype, Compute&& compute) {
+  allocate(out);
+  if (out.size() == 0) {
+    return;
+  }
+  if (out.dtype() == dtype) {
+    compute(out);
+    return;
+  }
+  array result = make_array(out.shape(), dtype);
+  allocate(result);
+  compute(result);
+  copy_to(result, out.data<void>(), out.dtype());
+}
+
+}  // namespace
+
+void convolution(const KernelArgs& args) {
+  const array& input = args.inputs[0];
+  const array& weight = args.inputs[1];
+  array& out = args.outputs[0];
+  const Dtype dtype = compute_dtype(out.dtype());
+  compute_into(out, dtype, [&](array& result) {
+    const Problem p = make_problem(input.shape(), weight.shape(), out.shape(),
+                                   args.attrs.get<ConvAttrs>(), dtype);
+    convolve(p, in_dtype(input, dtype), in_dtype(weight, dtype), result);
+  });
+}
+
+void convolution_weight_grad(const KernelArgs& args) {
+  const array& input = args.inputs[0];
+  const array& g = args.inputs[1];
+  array& out = args.outputs[0];
+  const Dtype dtype = compute_dtype(out.dtype());
+  compute_into(out, dtype, [&](array& result) {
+    const Problem p = make_problem(input.shape(), out.shape(), g.shape(),
+                                   args.attrs.get<ConvWeightGradAttrs>().conv, dtype);
+    weight_cotangent(p, in_dtype(input, dtype), in_dtype(g, dtype), result);
+  });
+}
+
+}  // namespace mlx::core::cpu
