@@ -4,6 +4,7 @@
 
 #include "mlx/core/cpu/arange.h"
 #include "mlx/core/cpu/conv.h"
+#include "mlx/core/cpu/indexing.h"
 #include "mlx/core/cpu/matmul.h"
 #include "mlx/core/cpu/random.h"
 #include "mlx/core/cpu/reduce.h"
@@ -13,6 +14,7 @@
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
+#include "mlx/core/ops/indexing_ops.h"
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
@@ -40,6 +42,11 @@ const Row kKernels[] = {
     {&kDynamicSlice, dynamic_slice},
     {&kDynamicSliceUpdate, dynamic_slice_update},
     {&kConcatenate, concatenate},
+    // indexing
+    {&kGather, gather},
+    {&kScatter, scatter},
+    {&kGatherAxis, gather_axis},
+    {&kScatterAxis, scatter_axis},
     // reductions
     {&kReduce[static_cast<int>(ReduceKind::sum)], reduce},
     {&kReduce[static_cast<int>(ReduceKind::prod)], reduce},
