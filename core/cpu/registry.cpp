@@ -11,6 +11,7 @@
 #include "mlx/core/cpu/scan.h"
 #include "mlx/core/cpu/slice.h"
 #include "mlx/core/cpu/softmax.h"
+#include "mlx/core/cpu/sort.h"
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
@@ -18,6 +19,7 @@
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
+#include "mlx/core/ops/sort_ops.h"
 #include "mlx/core/random_ops.h"
 
 namespace mlx::core::cpu {
@@ -57,6 +59,10 @@ const Row kKernels[] = {
     {&kArgReduce, arg_reduce},
     {&kSoftmax, softmax},
     {&kScan, scan},
+    // sorting
+    {&kSort, sort},
+    {&kArgSort, sort},
+    {&kSearchSorted, search_sorted},
     // products
     {&kMatmul, matmul},
     {&kAddmm, addmm},

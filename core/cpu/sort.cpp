@@ -1,0 +1,186 @@
+// Sorting sorts pairs of a key (sort_key.h) and an index, which makes every
+// order of equal values the stable one, and then picks values or indices.
+
+#include "mlx/core/cpu/sort.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include "mlx/core/base/error.h"
+#include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/sort_key.h"
+#include "mlx/core/ops/sort_ops.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+constexpr int64_t kGrain = 1 << 13;     // elements that one thread should have at least
+constexpr int64_t kRadixFrom = 1 << 9;  // below, comparisons are faster
+
+template <typename Key>
+struct Entry {
+  Key key;
+  uint32_t index;
+  friend bool operator<(const Entry& a, const Entry& b) {
+    return a.key < b.key || (a.key == b.key && a.index < b.index);
+  }
+};
+
+// One digit after the other from the lowest on, each time keeping the order.
+// Returns whichever of the two buffers holds the result.
+template <typename Key>
+Entry<Key>* radix_sort(Entry<Key>* from, Entry<Key>* to, int64_t n) {
+  constexpr int kDigit = 11;
+  constexpr size_t kBuckets = size_t(1) << kDigit;
+  const auto start = std::make_unique<int64_t[]>(kBuckets);
+  for (int shift = 0; shift < static_cast<int>(8 * sizeof(Key)); shift += kDigit) {
+    const auto digit = [shift](const Entry<Key>& e) { return (e.key >> shift) & (kBuckets - 1); };
+    std::fill_n(start.get(), kBuckets, 0);
+    for (int64_t i = 0; i < n; ++i) {
+      ++start[digit(from[i])];
+    }
+    if (start[digit(from[0])] == n) {
+      continue;
+    }
+    int64_t sum = 0;
+    for (size_t b = 0; b < kBuckets; ++b) {
+      sum += std::exchange(start[b], sum);
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      to[start[digit(from[i])]++] = from[i];
+    }
+    std::swap(from, to);
+  }
+  return from;
+}
+
+template <typename Key>
+Entry<Key>* sort_entries(Entry<Key>* entries, Entry<Key>* scratch, int64_t n, int64_t kth) {
+  if (kth >= 0) {
+    std::nth_element(entries, entries + kth, entries + n);
+  } else if (n < kRadixFrom) {
+    std::sort(entries, entries + n);
+  } else {
+    return radix_sort(entries, scratch, n);
+  }
+  return entries;
+}
+
+// An array as lines of `n` elements, `stride` apart.
+struct Lines {
+  int64_t n, stride, count;
+
+  Lines(const array& in, int axis) : n(in.shape()[axis]), stride(1) {
+    for (size_t i = static_cast<size_t>(axis) + 1; i < in.ndim(); ++i) {
+      stride *= in.shape()[i];
+    }
+    count = static_cast<int64_t>(in.size()) / n;
+  }
+  int64_t start(int64_t line) const { return line / stride * n * stride + line % stride; }
+};
+
+template <typename T>
+void sort_lines(const array& in, array& out, const SortAttrs& attrs) {
+  using Key = SortKey<T>;
+  const Lines lines(in, attrs.axis);
+  const T* values = in.data<T>();
+  const int64_t grain = std::max<int64_t>(1, kGrain / lines.n);
+  parallel_for(lines.count, grain, [&](int64_t begin, int64_t end) {
+    const auto entries = std::make_unique<Entry<Key>[]>(static_cast<size_t>(2 * lines.n));
+    for (int64_t line = begin; line < end; ++line) {
+      const int64_t start = lines.start(line);
+      for (int64_t i = 0; i < lines.n; ++i) {
+        entries[static_cast<size_t>(i)] = {sort_key(values[start + i * lines.stride]),
+                                           static_cast<uint32_t>(i)};
+      }
+      const Entry<Key>* sorted =
+          sort_entries(entries.get(), entries.get() + lines.n, lines.n, attrs.kth);
+      for (int64_t i = 0; i < lines.n; ++i) {
+        const int64_t at = start + i * lines.stride;
+        if (attrs.indices) {
+          out.data<uint32_t>()[at] = sorted[i].index;
+        } else {
+          out.data<T>()[at] = values[start + sorted[i].index * lines.stride];
+        }
+      }
+    }
+  });
+}
+
+template <typename T>
+void search(const array& sequence, const array& values, array& out, bool right) {
+  const T* in = values.data<T>();
+  const T* first = sequence.data<T>();
+  const T* last = first + sequence.size();
+  uint32_t* indices = out.data<uint32_t>();
+  parallel_for(static_cast<int64_t>(out.size()), kGrain / 8, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto key = sort_key(in[i]);
+      const T* found = std::partition_point(
+          first, last, [&](const T& v) { return right ? sort_key(v) <= key : sort_key(v) < key; });
+      indices[i] = static_cast<uint32_t>(found - first);
+    }
+  });
+}
+
+// Calls f with a value of the dtype's type.
+template <typename F>
+void with_type(Dtype dtype, F f) {
+  switch (dtype.val()) {
+    case Dtype::Val::bool_:
+      return f(bool{});
+    case Dtype::Val::uint8:
+      return f(uint8_t{});
+    case Dtype::Val::uint16:
+      return f(uint16_t{});
+    case Dtype::Val::uint32:
+      return f(uint32_t{});
+    case Dtype::Val::uint64:
+      return f(uint64_t{});
+    case Dtype::Val::int8:
+      return f(int8_t{});
+    case Dtype::Val::int16:
+      return f(int16_t{});
+    case Dtype::Val::int32:
+      return f(int32_t{});
+    case Dtype::Val::int64:
+      return f(int64_t{});
+    case Dtype::Val::float16:
+      return f(float16_t{});
+    case Dtype::Val::bfloat16:
+      return f(bfloat16_t{});
+    case Dtype::Val::float32:
+      return f(float{});
+    case Dtype::Val::float64:
+      return f(double{});
+    case Dtype::Val::complex64:
+      return f(complex64_t{});
+  }
+}
+
+}  // namespace
+
+void sort(const KernelArgs& args) {
+  array& out = args.outputs[0];
+  allocate(out);
+  if (out.size() == 0) {
+    return;
+  }
+  const array in = row_contiguous(args.inputs[0]);
+  with_type(in.dtype(),
+            [&](auto zero) { sort_lines<decltype(zero)>(in, out, args.attrs.get<SortAttrs>()); });
+}
+
+void search_sorted(const KernelArgs& args) {
+  const array sequence = row_contiguous(args.inputs[0]);
+  const array values = row_contiguous(args.inputs[1]);
+  array& out = args.outputs[0];
+  allocate(out);
+  const bool right = args.attrs.get<SearchSortedAttrs>().right;
+  with_type(values.dtype(),
+            [&](auto zero) { search<decltype(zero)>(sequence, values, out, right); });
+}
+
+}  // namespace mlx::core::cpu
