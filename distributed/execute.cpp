@@ -28,6 +28,12 @@ GroupImpl::GroupImpl(std::unique_ptr<Transport> transport, GroupOptions options)
       sent_(static_cast<size_t>(size_)),
       received_(static_cast<size_t>(size_)) {}
 
+Stream GroupImpl::stream() {
+  const std::lock_guard lock(mutex_);
+  if (!stream_) stream_ = new_thread_unsafe_stream(Device(Device::cpu));
+  return *stream_;
+}
+
 Header GroupImpl::header_for(const Collective& c, Algorithm algorithm) {
   Header h{};
   h.generation = static_cast<uint32_t>(options_.generation);

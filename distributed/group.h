@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "mlx/core/stream.h"
 #include "mlx/distributed/bootstrap/environment.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/collective.h"
@@ -38,6 +39,9 @@ class GroupImpl {
 
   int rank() const { return rank_; }
   int size() const { return size_; }
+
+  /// The stream on which the group's collectives run unless the caller names one.
+  Stream stream();
 
   /// Runs a collective and returns when this rank's part is complete. Callers
   /// on several threads take turns. All ranks call in the same order.
@@ -76,6 +80,7 @@ class GroupImpl {
   std::vector<uint64_t> received_;  // ... and from it
 
   mutable std::mutex mutex_;
+  std::optional<Stream> stream_;  // by mutex_
   std::condition_variable failed_;
   std::optional<Failure> failure_;  // the first cause, by mutex_
 };

@@ -10,8 +10,9 @@ namespace {
 
 // Our own logger: the program's settings of spdlog's default one stay untouched.
 spdlog::logger& logger() {
-  static spdlog::logger instance = [] {
-    spdlog::logger log("mlx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  // Never destroyed: groups in static variables may still log at exit.
+  static spdlog::logger& instance = []() -> spdlog::logger& {
+    auto& log = *new spdlog::logger("mlx", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     const char* level = std::getenv("MLX_LOG_LEVEL");
     log.set_level(level ? spdlog::level::from_str(level) : spdlog::level::warn);
     const char* rank = std::getenv("MLX_RANK");
