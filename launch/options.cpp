@@ -62,7 +62,7 @@ std::variant<Options, Answer> parse_command_line(const std::vector<std::string>&
       ->type_name("N");
   app.add_option("--env", variables, "Set a variable for every rank; may be repeated")
       ->type_name("NAME=VALUE")
-      ->expected(1)
+      ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--cwd", options.folder, "Start the ranks in this folder")
       ->check(CLI::ExistingDirectory)
