@@ -6,6 +6,7 @@
 #include "mlx/core/cpu/tile.h"
 #include "mlx/core/cpu/tile_loops.h"
 #include "mlx/core/cpu/tile_view.h"
+#include "mlx/core/cpu/transpose.h"
 #include "mlx/core/graph/node.h"
 
 namespace mlx::core::cpu {
@@ -54,6 +55,9 @@ void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& st
   const auto size = static_cast<int64_t>(src.size());
   if (src.dtype() == dtype && to.is_flat()) {
     const TileView from = TileView::of(src, src.shape());
+    if (is_transposed(from)) {
+      return transpose_to(from, to.data);
+    }
     parallel_for(size, kGrain, [&](int64_t begin, int64_t end) {
       TileCursor cursor(from);
       cursor.seek(begin);
@@ -61,9 +65,10 @@ void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& st
     });
     return;
   }
+  const array plain = without_transpose(src);
   const TileProgram program = cast_program(src.dtype(), dtype);
   parallel_for(size, kGrain,
-               [&](int64_t begin, int64_t end) { convert_range(program, src, to, begin, end); });
+               [&](int64_t begin, int64_t end) { convert_range(program, plain, to, begin, end); });
 }
 
 void copy_to(const array& src, void* dst, Dtype dtype) {
@@ -78,6 +83,10 @@ array row_contiguous(const array& src) {
   allocate(out);
   copy_to(src, out.data<void>(), src.dtype());
   return out;
+}
+
+array without_transpose(const array& src) {
+  return is_transposed(TileView::of(src, src.shape())) ? row_contiguous(src) : src;
 }
 
 void allocate(array& out) { out.set_data(allocator::malloc(out.nbytes())); }

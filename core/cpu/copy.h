@@ -16,6 +16,10 @@ void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& st
 /// `src` itself if it is row-contiguous, otherwise a row-contiguous copy.
 array row_contiguous(const array& src);
 
+/// `src` itself, unless reading it in row-major order would fetch a cache line
+/// for each element of a large array: then a row-contiguous copy.
+array without_transpose(const array& src);
+
 /// Gives `out` fresh row-contiguous memory of its own shape and dtype.
 void allocate(array& out);
 

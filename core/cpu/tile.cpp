@@ -218,6 +218,9 @@ void run_tile_program(const KernelArgs& args) {
     }
     return;
   }
+  for (array& in : args.inputs) {
+    in = without_transpose(in);
+  }
   TilePlan plan(*args.program, args.inputs, *args.shape);
   place_outputs(args, plan);
   const int64_t tile = plan.tile_size(size);

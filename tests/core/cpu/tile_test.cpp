@@ -66,6 +66,8 @@ const Layout kLayouts[] = {
     {"long broadcast", {5, 1, 2000}, {0, 0, 1}, 0, 2000},
     {"many short rows", {1500, 3}, {4, 1}, 0, 6000},
     {"many transposed", {301, 33}, {1, 301}, 0, 9933},
+    {"large transposed", {301, 133}, {1, 301}, 0, 40033},
+    {"large permuted", {5, 77, 3, 41}, {77 * 43 * 3, 1, 77, 77 * 3}, 0, 77 * 43 * 15},
 };
 
 array view_of(const Layout& l, Dtype dtype) {
