@@ -59,8 +59,8 @@ std::vector<Bucket> make_buckets(const std::vector<array>& leaves, int64_t bucke
 }
 
 array mean_over_ranks(const array& x, const Group& group, StreamOrDevice stream) {
-  const array scale(1.0f / static_cast<float>(group.size()), x.dtype());
-  return core::distributed::all_sum(x, group, stream) * scale;
+  // A division: 1/ranks is not exact in bfloat16.
+  return core::distributed::all_sum(x, group, stream) / array(group.size(), x.dtype());
 }
 
 /// Replaces the leaves of one bucket by their means.
