@@ -56,14 +56,21 @@ Dtype result_dtype(Domain domain, Dtype operand) {
   }
 }
 
+// Where an op is the identity there is no node, so none is accepted.
 bool accepts(Domain domain, Dtype p) {
   switch (domain) {
     case Domain::Signed:
       return p != bool_;
     case Domain::Real:
-    case Domain::RoundReal:
     case Domain::Float:
       return p != complex64;
+    case Domain::RoundReal:
+      return issubdtype(p, floating);
+    case Domain::Round:
+      return issubdtype(p, inexact);
+    case Domain::Complex:
+    case Domain::Part:
+      return p == complex64;
     case Domain::Bits:
     case Domain::Shift:
       return is_integer(p);
