@@ -4,11 +4,14 @@
 
 namespace mlx::core::cpu {
 
-// Negative indices count from the end, once. Errors: std::out_of_range for an
-// index outside the axis.
+// An index outside its axis throws std::out_of_range.
+
+void take(const KernelArgs& args);
 void gather(const KernelArgs& args);
+void take_along(const KernelArgs& args);
+
+/// Updates of one place apply in their order.
 void scatter(const KernelArgs& args);
-void gather_axis(const KernelArgs& args);
-void scatter_axis(const KernelArgs& args);
+void scatter_along(const KernelArgs& args);
 
 }  // namespace mlx::core::cpu

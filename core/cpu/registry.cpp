@@ -45,10 +45,11 @@ const Row kKernels[] = {
     {&kDynamicSliceUpdate, dynamic_slice_update},
     {&kConcatenate, concatenate},
     // indexing
+    {&kTake, take},
     {&kGather, gather},
+    {&kTakeAlong, take_along},
     {&kScatter, scatter},
-    {&kGatherAxis, gather_axis},
-    {&kScatterAxis, scatter_axis},
+    {&kScatterAlong, scatter_along},
     // reductions
     {&kReduce[static_cast<int>(ReduceKind::sum)], reduce},
     {&kReduce[static_cast<int>(ReduceKind::prod)], reduce},

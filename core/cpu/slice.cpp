@@ -14,16 +14,6 @@ std::byte* address(array& a, int64_t offset) {
   return a.data<std::byte>() + offset * static_cast<int64_t>(a.itemsize());
 }
 
-// `out` becomes src's elements in row-major order: src's own memory if nobody else needs it.
-void begin_from(array& out, array& src) {
-  if (src.flags().row_contiguous && src.is_donatable()) {
-    out.copy_shared_buffer(src);
-    return;
-  }
-  allocate(out);
-  copy_to(src, out.data<void>(), src.dtype());
-}
-
 // Where a dynamic slice begins in an array with these strides.
 int64_t clamped_start(const array& start, const DynamicSliceAttrs& attrs, const Shape& shape,
                       const Strides& strides) {
@@ -40,6 +30,15 @@ int64_t clamped_start(const array& start, const DynamicSliceAttrs& attrs, const 
 }
 
 }  // namespace
+
+void begin_from(array& out, array& src) {
+  if (src.flags().row_contiguous && src.is_donatable()) {
+    out.copy_shared_buffer(src);
+    return;
+  }
+  allocate(out);
+  copy_to(src, out.data<void>(), src.dtype());
+}
 
 void slice_update(const KernelArgs& args) {
   const auto& slice = args.attrs.get<SliceAttrs>();

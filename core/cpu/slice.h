@@ -4,6 +4,10 @@
 
 namespace mlx::core::cpu {
 
+/// `out` becomes src's elements in row-major order: src's own memory if nobody
+/// else needs it.
+void begin_from(array& out, array& src);
+
 void slice_update(const KernelArgs& args);
 void concatenate(const KernelArgs& args);
 

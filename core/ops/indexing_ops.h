@@ -6,42 +6,59 @@
 #include <vector>
 
 #include "mlx/core/graph/op.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::core {
 
-/// Inputs: the array, then one index array for each of `axes`, all of one
-/// shape. The result is that shape followed by `slice_sizes`.
+/// Inputs: the array, one index array.
+struct TakeAttrs {
+  int axis;
+  bool operator==(const TakeAttrs&) const = default;
+};
+
+/// Inputs: the array, one index array for each of `axes`, all of one shape.
 struct GatherAttrs {
   std::vector<int> axes;
   Shape slice_sizes;
   bool operator==(const GatherAttrs&) const = default;
 };
-extern const Op kGather;
 
-/// How a scatter combines the old element with the new.
+/// How an update combines with what is there.
 enum class ScatterMode : uint8_t { assign, add, prod, max, min };
 
-/// Inputs: the array, the updates, then the indices, as in GatherAttrs.
+/// Inputs: the array, one index array for each of `axes`, the updates.
 struct ScatterAttrs {
   std::vector<int> axes;
   ScatterMode mode;
   bool operator==(const ScatterAttrs&) const = default;
 };
+
+/// Inputs: the array, indices of its shape but for the axis.
+struct TakeAlongAttrs {
+  int axis;
+  bool operator==(const TakeAlongAttrs&) const = default;
+};
+
+/// Inputs: the array, indices of its shape but for the axis, updates of the indices' shape.
+struct ScatterAlongAttrs {
+  int axis;
+  ScatterMode mode;
+  bool operator==(const ScatterAlongAttrs&) const = default;
+};
+
+extern const Op kTake;
+extern const Op kGather;
 extern const Op kScatter;
+extern const Op kTakeAlong;
+extern const Op kScatterAlong;
 
-/// Inputs: the array and indices of as many axes.
-struct GatherAxisAttrs {
-  int axis;
-  bool operator==(const GatherAxisAttrs&) const = default;
-};
-extern const Op kGatherAxis;
+/// Errors: std::invalid_argument unless the dtype is an integer.
+void check_index(const array& index, const char* op);
 
-/// Inputs: the array, the indices, the values in their shape.
-struct ScatterAxisAttrs {
-  int axis;
-  ScatterMode mode;  // assign or add
-  bool operator==(const ScatterAxisAttrs&) const = default;
-};
-extern const Op kScatterAxis;
+/// The index arrays broadcast to one shape; makes the axes non-negative.
+/// Errors: std::invalid_argument for axes out of range or given twice, for
+/// index arrays of other dtypes than integers, or not one for each axis.
+std::vector<array> check_indices(const array& a, const std::vector<array>& indices,
+                                 std::vector<int>& axes, const char* op, StreamOrDevice s);
 
 }  // namespace mlx::core
