@@ -43,12 +43,8 @@ class GzipFile {
     return done;
   }
 
-  /// Checks that nothing follows, and zlib's checksum.
-  void finish() {
-    uint8_t extra = 0;
-    if (read(&extra, 1) != 0) {
-      fail("there is more data than its header says");
-    }
+  /// Checks zlib's checksum. The last read must have met the end.
+  void close() {
     if (gzclose_r(file_.release()) != Z_OK) {
       fail("it is truncated");
     }
@@ -78,6 +74,28 @@ uint32_t read_big_endian(GzipFile& file) {
   return value;
 }
 
+/// Reads to the end of the file, which must be after `count` values. Memory
+/// grows with the data that is there, so that a header that lies costs nothing.
+void read_values(GzipFile& file, size_t count, std::vector<uint8_t>& values) {
+  size_t have = 0;
+  while (have <= count) {
+    const size_t part = std::min<size_t>(count + 1 - have, 8 << 20);
+    values.resize(have + part);
+    const size_t got = file.read(values.data() + have, part);
+    have += got;
+    if (got < part) {
+      break;
+    }
+  }
+  if (have < count) {
+    file.fail("it is truncated: its header claims " + std::to_string(count) + " values");
+  }
+  if (have > count) {
+    file.fail("there is more data than its header says");
+  }
+  values.resize(count);
+}
+
 }  // namespace
 
 Idx read_idx(const std::string& path, size_t dimensions) {
@@ -94,16 +112,8 @@ Idx read_idx(const std::string& path, size_t dimensions) {
     }
     idx.shape.push_back(size);
   }
-  // Grows with the data that is there, so that a header that lies costs nothing.
-  for (size_t want = static_cast<size_t>(count), have = 0; have < want;) {
-    const size_t part = std::min<size_t>(want - have, 8 << 20);
-    idx.values.resize(have + part);
-    if (file.read(idx.values.data() + have, part) != part) {
-      file.fail("it is truncated: its header claims " + std::to_string(want) + " values");
-    }
-    have += part;
-  }
-  file.finish();
+  read_values(file, static_cast<size_t>(count), idx.values);
+  file.close();
   return idx;
 }
 

@@ -10,6 +10,7 @@ Options read_options(int argc, char** argv) {
       "Trains a classifier of Fashion-MNIST, data-parallel over the ranks of the job:\n"
       "  mlx-launch -n 2 fashion_mnist --model cnn --epochs 3");
   app.option_defaults()->always_capture_default();
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--model", options.model, "cnn or mlp")->check(CLI::IsMember({"cnn", "mlp"}));
   app.add_option("--epochs", options.epochs, "Passes over the data")->check(CLI::PositiveNumber);
   app.add_option("--batch-size", options.batch_size, "Images in a step, of all ranks together")

@@ -232,7 +232,7 @@ TEST_P(KilledRank, EndsTheJobWithinTwoSecondsAndIsNamed) {
   const Outcome outcome = job->wait(Seconds{20});
   EXPECT_LT(outcome.duration.count(), 2.0) << outcome.output;
   EXPECT_NE(outcome.exit_code, 0);
-  EXPECT_THAT(outcome.output, HasSubstr("rank " + std::to_string(rank)));
+  EXPECT_THAT(outcome.output, HasSubstr("Rank " + std::to_string(rank)));
   EXPECT_TRUE(job->processes().empty());
 }
 
@@ -247,7 +247,7 @@ TEST_F(TrainingTest, AStoppedRankEndsTheJobWithinTheHeartbeatLimit) {
   const Outcome outcome = job->wait(Seconds{20});
   EXPECT_LT(outcome.duration.count(), 1.0 + 2.0) << outcome.output;
   EXPECT_NE(outcome.exit_code, 0);
-  EXPECT_THAT(outcome.output, HasSubstr("rank 1"));
+  EXPECT_THAT(outcome.output, HasSubstr("Rank 1 "));
   EXPECT_TRUE(job->processes().empty());
 }
 
