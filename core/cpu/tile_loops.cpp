@@ -7,12 +7,6 @@
 #include "mlx/core/cpu/tile_narrow.h"
 #include "mlx/core/cpu/tile_stream.h"
 
-#if defined(__clang__)
-#define MLX_VECTORIZE _Pragma("clang loop vectorize(assume_safety)")
-#else
-#define MLX_VECTORIZE _Pragma("GCC ivdep")
-#endif
-
 namespace mlx::core::cpu {
 namespace {
 

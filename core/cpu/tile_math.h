@@ -51,6 +51,14 @@ MLX_VECTOR_MATH float atan2f(float, float) noexcept;
 
 #define MLX_INLINE inline __attribute__((always_inline, unused))
 
+// Before a loop whose destination is none of its operands or exactly one of
+// them. Other compilers find out at run time.
+#if defined(__GNUC__) && !defined(__clang__)
+#define MLX_VECTORIZE _Pragma("GCC ivdep")
+#else
+#define MLX_VECTORIZE
+#endif
+
 namespace mlx::core::cpu {
 namespace {
 
@@ -155,7 +163,7 @@ MLX_INLINE T invert(T x) {
 template <typename T>
 MLX_INLINE T maximum(T a, T b) {
   if constexpr (is_float<T>) {
-    return (a > b) | isnan(a) ? a : b;
+    return ((a > b) | isnan(a)) ? a : b;
   } else {
     return a > b ? a : b;
   }
@@ -163,7 +171,7 @@ MLX_INLINE T maximum(T a, T b) {
 template <typename T>
 MLX_INLINE T minimum(T a, T b) {
   if constexpr (is_float<T>) {
-    return (a < b) | isnan(a) ? a : b;
+    return ((a < b) | isnan(a)) ? a : b;
   } else {
     return a < b ? a : b;
   }
@@ -235,7 +243,7 @@ MLX_INLINE T logaddexp(T a, T b) {
   const T high = maximum(a, b);
   const T low = minimum(a, b);
   const T sum = high + log1p(exp(low - high));
-  return (high == low) & isinf(high) ? high : sum;
+  return ((high == low) & isinf(high)) ? high : sum;
 }
 
 // A shift by the width or more (or by a negative count) leaves no bit of the

@@ -133,7 +133,7 @@ void widen_loop(void* dst, const void* src, const void*, const void*, int64_t co
   auto* d = static_cast<typename Narrow<T>::Wide*>(dst);
   const auto* x = static_cast<const T*>(src);
   int64_t i = widen_octets(d, x, count);
-#pragma GCC ivdep
+  MLX_VECTORIZE
   for (; i < count; ++i) {
     d[i] = widen_element(x[i]);
   }
@@ -144,7 +144,7 @@ void narrow_loop(void* dst, const void* src, const void*, const void*, int64_t c
   auto* d = static_cast<T*>(dst);
   const auto* x = static_cast<const typename Narrow<T>::Wide*>(src);
   int64_t i = narrow_octets(d, x, count);
-#pragma GCC ivdep
+  MLX_VECTORIZE
   for (; i < count; ++i) {
     d[i] = Narrow<T>::from(x[i]);
   }
@@ -155,7 +155,7 @@ void trim_loop(void* dst, const void* src, const void*, const void*, int64_t cou
   auto* d = static_cast<typename Narrow<T>::Wide*>(dst);
   const auto* x = static_cast<const typename Narrow<T>::Wide*>(src);
   int64_t i = trim_octets(T{}, d, x, count);
-#pragma GCC ivdep
+  MLX_VECTORIZE
   for (; i < count; ++i) {
     d[i] = widen_element(Narrow<T>::from(x[i]));
   }
