@@ -219,7 +219,9 @@ void run_tile_program(const KernelArgs& args) {
     return;
   }
   for (array& in : args.inputs) {
-    in = without_transpose(in);
+    if (!in.flags().row_contiguous) {
+      in = without_transpose(in);
+    }
   }
   TilePlan plan(*args.program, args.inputs, *args.shape);
   place_outputs(args, plan);

@@ -20,7 +20,7 @@ const double kInf = std::numeric_limits<double>::infinity();
 const double kNan = std::numeric_limits<double>::quiet_NaN();
 
 std::string golden_text() {
-  std::ifstream file(std::string(MLX_GOLDEN_DIR) + "/golden.json");
+  std::ifstream file(MLX_GOLDEN_DIR "/golden.json");
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
