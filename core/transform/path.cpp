@@ -106,6 +106,19 @@ class Search {
   std::vector<Frame> stack_;
 };
 
+// Ranks that differentiate the same collectives must do so in one order, that
+// of the program, whatever the rest of their graphs looks like. Inputs are made
+// before their consumers, so this order is as good as the search's.
+void keep_program_order(Path& path) {
+  const bool ordered = std::any_of(path.steps.begin(), path.steps.end(),
+                                   [](const Step& step) { return step.node->op->ordered; });
+  if (ordered) {
+    std::stable_sort(path.steps.begin(), path.steps.end(), [](const Step& a, const Step& b) {
+      return a.node->sequence < b.node->sequence;
+    });
+  }
+}
+
 }  // namespace
 
 Path find_path(Inputs primals, Inputs outputs) {
@@ -115,6 +128,7 @@ Path find_path(Inputs primals, Inputs outputs) {
     search.search_from(out.node());
     path.outputs.push_back(search.slot_of(out.node()));
   }
+  keep_program_order(path);
   return path;
 }
 

@@ -39,7 +39,7 @@ bool Doorkeeper::advance(Visitor& v) {
   const bool sending = !v.handshake.output().empty();
   const auto moved = sending ? send_some(v.socket.fd(), v.handshake.output())
                              : receive_some(v.socket.fd(), {buffer, v.handshake.wanted()});
-  if (!moved) throw AuthenticationError("it hung up");
+  if (!moved) throw AuthenticationError("it hung up during the handshake");
   if (*moved == 0) {
     if (Clock::now() > v.deadline) throw AuthenticationError("it did not finish the handshake");
     return false;

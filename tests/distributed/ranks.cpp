@@ -47,7 +47,7 @@ Groups make_memory_groups(int ranks, Milliseconds limit, const std::string& algo
       for (auto* group : *board) group->notice(failure);
     };
     groups.ranks.push_back(
-        std::make_unique<detail::GroupImpl>(std::move(transport), std::move(options)));
+        std::make_shared<detail::GroupImpl>(std::move(transport), std::move(options)));
     board->push_back(groups.ranks.back().get());
   }
   return groups;
@@ -65,7 +65,7 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
     auto job = std::make_shared<Job>(environment_of(rank, ranks, server->address(), secret));
     auto options = options_of(ranks, limit, algorithm);
     options.report = [job](const Failure& failure) { job->report(failure); };
-    auto group = std::make_unique<detail::GroupImpl>(transport_kind(transport).make(job),
+    auto group = std::make_shared<detail::GroupImpl>(transport_kind(transport).make(job),
                                                      std::move(options));
     auto* raw = group.get();
     const int id = job->subscribe([raw](const Failure& failure) { raw->notice(failure); });

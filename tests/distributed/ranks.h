@@ -20,7 +20,7 @@ void on_threads(int ranks, const std::function<void(int)>& body);
 
 /// Groups of one job, one for each rank.
 struct Groups {
-  std::vector<std::unique_ptr<detail::GroupImpl>> ranks;
+  std::vector<std::shared_ptr<detail::GroupImpl>> ranks;
   /// What the job is made of; ends after the groups.
   std::vector<std::shared_ptr<void>> rest;
 };

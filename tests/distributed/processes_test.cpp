@@ -1,0 +1,127 @@
+// A job of real processes: it works, and it ends when one of them dies.
+
+#include "distributed/processes.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "mlx/distributed/bootstrap/socket.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Processes;
+
+constexpr Milliseconds kPatience{60'000};
+constexpr int kFailedAsExpected = 3;
+
+class OverTransport : public ::testing::TestWithParam<const char*> {
+ protected:
+  Processes::Options options(int ranks) const {
+    return {.ranks = ranks, .variables = {{"MLX_TRANSPORT", GetParam()}}};
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Transports, OverTransport, ::testing::Values("tcp", "shm", "auto"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(OverTransport, EveryOperationGivesTheRightResult) {
+  for (const int ranks : {2, 3}) {
+    Processes job("all_operations", options(ranks));
+    ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+    for (int rank = 0; rank < ranks; ++rank) {
+      EXPECT_EQ(job.exit_code(rank), 0) << job.transcript();
+    }
+  }
+}
+
+// Expects that every rank but the victim has failed and names it.
+void expect_victim_named(const Processes& job, int ranks, int victim) {
+  for (int rank = 0; rank < ranks; ++rank) {
+    if (rank == victim) continue;
+    EXPECT_EQ(job.exit_code(rank), kFailedAsExpected) << job.transcript();
+    EXPECT_THAT(job.output(rank), HasSubstr("PeerLostError")) << job.transcript();
+    EXPECT_THAT(job.output(rank), HasSubstr("Rank " + std::to_string(victim) + " is lost"))
+        << job.transcript();
+  }
+}
+
+TEST_P(OverTransport, AKilledRankIsNamedByAllOthersWithinASecond) {
+  constexpr int kRanks = 3;
+  for (const int victim : {0, 1}) {
+    Processes job("sum_forever", options(kRanks));
+    ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+    job.signal(victim, SIGKILL);
+    EXPECT_TRUE(job.wait_for_output("Error", Milliseconds{1000}, victim)) << job.transcript();
+    ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+    expect_victim_named(job, kRanks, victim);
+  }
+}
+
+TEST_P(OverTransport, ADeathWakesRanksThatSleepInACollective) {
+  Processes job("wait_for_rank_1", options(3));
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  // Longer than anybody spins.
+  EXPECT_FALSE(job.wait_for_end(Milliseconds{200}));
+  job.signal(1, SIGKILL);
+  EXPECT_TRUE(job.wait_for_output("Error", Milliseconds{1000}, 1)) << job.transcript();
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  expect_victim_named(job, 3, 1);
+}
+
+TEST_P(OverTransport, AStoppedRankIsLostAfterTheHeartbeatLimit) {
+  Processes::Options o = options(3);
+  o.heartbeat = Milliseconds{1000};
+  Processes job("sum_forever", o);
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  job.signal(2, SIGSTOP);
+  EXPECT_FALSE(job.wait_for_end(Milliseconds{300}, 2)) << "too early\n" << job.transcript();
+  ASSERT_TRUE(job.wait_for_end(Milliseconds{4000}, 2)) << job.transcript();
+  expect_victim_named(job, 3, 2);
+}
+
+TEST(Jobs, SurviveStrangersAtTheirPort) {
+  Processes job("all_operations", {.ranks = 2});
+  std::vector<Socket> strangers;
+  std::string reason;
+  for (int i = 0; i < 100; ++i) {
+    strangers.push_back(try_connect(job.rendezvous(), after(Milliseconds{1000}), reason));
+    const std::string garbage(static_cast<size_t>(i), 'G');
+    send_some(strangers.back().fd(), std::as_bytes(std::span(garbage)));
+  }
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  EXPECT_EQ(job.exit_code(0), 0) << job.transcript();
+  EXPECT_EQ(job.exit_code(1), 0) << job.transcript();
+}
+
+TEST(Jobs, RankZeroCanServeTheRendezvousAndItsDeathIsNamed) {
+  Processes job("sum_forever", {.ranks = 3, .rank0_serves = true});
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  job.signal(0, SIGKILL);
+  EXPECT_TRUE(job.wait_for_output("Error", Milliseconds{1000}, 0)) << job.transcript();
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  expect_victim_named(job, 3, 0);
+}
+
+TEST(Jobs, EndWithAnErrorForWhoDoesNotKnowTheSecret) {
+  Processes job(
+      "join",
+      {.ranks = 2, .variables = {{"MLX_JOB_SECRET", "guessed"}, {"MLX_CONNECT_LIMIT", "0.5"}}});
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  for (int rank = 0; rank < 2; ++rank) {
+    EXPECT_EQ(job.exit_code(rank), kFailedAsExpected) << job.transcript();
+    EXPECT_THAT(job.output(rank), HasSubstr("AuthenticationError"));
+  }
+}
+
+}  // namespace
+}  // namespace mlx::core::distributed
+
+int main(int argc, char** argv) {
+  const int code = mlx::core::distributed::testing::run_body();
+  if (code >= 0) return code;
+  ::testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
