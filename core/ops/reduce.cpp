@@ -285,7 +285,12 @@ array median(const array& a, const std::vector<int>& axes, bool keepdims, Stream
   Shape stop = flat;
   start.back() = (count - 1) / 2;
   stop.back() = count / 2 + 1;
-  const array middle = mean(slice(values, start, stop, s), -1, false, s);
+  array middle = mean(slice(values, start, stop, s), -1, false, s);
+  if (issubdtype(a.dtype(), inexact)) {  // a NaN anywhere is the last value
+    start.back() = count - 1;
+    const array last = squeeze(slice(values, start, flat, s), -1, s);
+    middle = where(isnan(last, s), last, middle, s);
+  }
   return reshape(middle, reduced_shape(a.shape(), sorted, keepdims), s);
 }
 MLX_REDUCTION_OVERLOADS(median)
@@ -354,7 +359,7 @@ constinit const Op kSoftmax{.name = "Softmax", .infer = infer_softmax, .vjp = vj
 array softmax(const array& a, const std::vector<int>& axes, bool precise, StreamOrDevice s) {
   const auto sorted = checked_axes(axes, a, "softmax");
   const bool last = sorted.size() == 1 && sorted[0] == rank_of(a) - 1;
-  if (a.size() == 0 || sorted.empty()) {
+  if (a.size() == 0) {
     return last ? astype(a, at_least_float(a.dtype()), s) : a;
   }
   if (last && a.dtype() != complex64) {
