@@ -16,6 +16,9 @@ namespace {
 
 // Multiplications that are worth a thread.
 constexpr int64_t kGrain = 1 << 16;
+// Multiplications of bfloat16 that are worth a call of oneDNN: below, converting
+// to float32 and back is faster.
+constexpr int64_t kMinBfloat16 = 1 << 18;
 
 array materialize(const array& src, Dtype dtype) {
   array out = make_array(src.shape(), dtype);
@@ -151,8 +154,8 @@ void run(const array* c, const array& a, const array& b, array& out, float alpha
   if (out.size() == 0) {
     return;
   }
-  const Dtype dtype =
-      a.shape(-1) == 0 && out.dtype() == bfloat16 ? float32 : gemm_dtype(out.dtype());
+  const bool small = a.shape(-2) * a.shape(-1) * b.shape(-1) < kMinBfloat16;
+  const Dtype dtype = small && out.dtype() == bfloat16 ? float32 : gemm_dtype(out.dtype());
   array result = out;
   if (dtype != out.dtype()) {
     result = make_array(out.shape(), dtype);
