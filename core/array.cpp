@@ -231,7 +231,13 @@ void array::detach() {
 }
 
 bool array::is_donatable() const {
-  return node_->references.load(std::memory_order_acquire) == 1 && node_->data.use_count() == 1;
+  if (node_->references.load(std::memory_order_acquire) != 1 || node_->data.use_count() != 1) {
+    return false;
+  }
+  // Memory that came from outside (a caller's, a mapped file) is not ours to write to.
+  using Free = void (*)(allocator::Buffer);
+  const Free* free = node_->data->d.target<Free>();
+  return free != nullptr && *free == &allocator::free;
 }
 
 void array::set_tracer(bool is_tracer) { node_->tracer = is_tracer; }

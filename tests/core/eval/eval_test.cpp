@@ -80,6 +80,19 @@ TEST(Eval, AChainOfAMillionOperationsIsBuiltEvaluatedAndDestroyed) {
   EXPECT_EQ(x.item<float>(), 1e6f);
 }
 
+TEST(Eval, AChainOfAMillionOperationsIsDifferentiated) {
+  const auto f = [](const array& x) {
+    const array half(0.5f);
+    array y = x;
+    for (int i = 0; i < 1'000'000; ++i) {
+      y = i % 2 == 0 ? y + half : y * x;
+    }
+    return y;
+  };
+  // y_{k+1} = (y_k + 1/2) x at x = 1/2: y' = y'_k x + y_k + 1/2 tends to 2 (y + 1/2) with y = 1/2.
+  EXPECT_NEAR(grad(f)(array(0.5f)).item<float>(), 2.0f, 1e-5f);
+}
+
 TEST(Eval, AChainOfAMillionViewsIsDestroyedUnevaluated) {
   array x = zeros({2, 3});
   for (int i = 0; i < 1'000'000; ++i) {
@@ -125,6 +138,16 @@ TEST(Eval, KeepsAnInputThatSomebodyHolds) {
   y.eval();
   EXPECT_NE(y.data<void>(), x.data<void>());
   EXPECT_EQ(sum(x).item<float>(), 2000.0f);
+}
+
+TEST(Eval, NeverWritesOverForeignMemory) {
+  std::vector<float> values(1000, 1.0f);
+  array x(values.data(), {1000}, float32, [](void*) {});
+  array y = std::move(x) * array(3.0f);
+  x = array(0.0f);
+  y.eval();
+  EXPECT_EQ(sum(y).item<float>(), 3000.0f);
+  EXPECT_EQ(values[0], 1.0f);
 }
 
 TEST(AsyncEval, ReturnsBeforeTheWorkIsDone) {
