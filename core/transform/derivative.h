@@ -3,6 +3,10 @@
 // Derivatives of a graph that exists: what vjp, jvp and custom rules share.
 // The caller holds a TraceScope.
 
+#include <functional>
+#include <string_view>
+#include <utility>
+
 #include "mlx/core/graph/op.h"
 
 namespace mlx::core::detail {

@@ -98,6 +98,17 @@ TEST(Vjp, NoGradientFlowsThroughTruthValues) {
   EXPECT_THAT(values(grad(count)(array({-1.0f, 2.0f}))), ElementsAre(0, 0));
 }
 
+TEST(Vjp, NoGradientFlowsThroughIndices) {
+  const array x({3.0f, 1.0f, 2.0f});
+  const auto ranked = [](const array& a) {
+    return sum(take_along_axis(a, argsort(a), 0) * array({1.0f, 2.0f, 3.0f}));
+  };
+  EXPECT_THAT(values(grad(ranked)(x)), ElementsAre(3, 1, 2));
+  EXPECT_THAT(values(jvp(ranked, x, x).second), ElementsAre(14));
+  const auto largest = [](const array& a) { return take(a, argmax(a), 0); };
+  EXPECT_THAT(values(grad(largest)(x)), ElementsAre(1, 0, 0));
+}
+
 TEST(Vjp, GraphsMayBeVeryDeep) {
   constexpr int kDepth = 1'000'000;
   const auto fun = [](const array& x) {
