@@ -16,6 +16,15 @@ int64_t input_element(const ConvAttrs& conv, size_t axis, int64_t input, int64_t
   return exists ? element : -1;
 }
 
+bool is_identity(const std::vector<int64_t>& element, int64_t count) {
+  for (size_t i = 0; i < element.size(); ++i) {
+    if (element[i] != static_cast<int64_t>(i)) {
+      return false;
+    }
+  }
+  return static_cast<int64_t>(element.size()) == count;
+}
+
 }  // namespace
 
 ConvWindows::ConvWindows(const Shape& input, const Shape& weight, const Shape& output,
@@ -40,8 +49,7 @@ ConvWindows::ConvWindows(const Shape& input, const Shape& weight, const Shape& o
     }
     rows_ *= axis.output;
     columns_ *= axis.kernel;
-    are_input_rows_ &= axis.kernel == 1 && axis.input == axis.output && axis.element[0] == 0 &&
-                       conv.stride[from] == 1;
+    are_input_rows_ &= axis.kernel == 1 && is_identity(axis.element, axis.input);
   }
   pixel_bytes_ = input.back() * static_cast<int64_t>(itemsize);
   group_bytes_ = weight.back() * static_cast<int64_t>(itemsize);
