@@ -1,17 +1,34 @@
-// argmax and argmin: a scan along the axis that keeps the first of equals. A
-// NaN loses every comparison, so it wins only in the first position.
+// argmax and argmin: the first of equals wins. A NaN loses every comparison, so
+// it wins only in the first position.
+//
+// The array is [outer, n, inner], and the search goes along n. Where inner is 1
+// a tile's extreme is found first, by the loops of max and min, and its
+// position only if it beats what came before. Otherwise a block of columns is
+// searched together, row by row.
 
-#include <cstdlib>
+#include <algorithm>
+#include <memory>
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/reduce.h"
+#include "mlx/core/cpu/reduce_loops.h"
 #include "mlx/core/cpu/tile.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/reduce_ops.h"
 
 namespace mlx::core::cpu {
 namespace {
+
+constexpr int64_t kColumns = 256;
+
+struct Search {
+  const array& in;
+  int64_t n, inner;
+  uint32_t* out;
+  bool is_max;
+  ComputeType type;
+};
 
 template <typename T>
 bool better(const T& a, const T& b, bool is_max) {
@@ -25,78 +42,118 @@ bool better(const T& a, const T& b, bool is_max) {
 }
 
 template <typename T>
-void search_rows(const array& rows, uint32_t* out, int64_t begin, int64_t end, bool is_max) {
-  const int64_t n = rows.shape(-1);
-  TileReader reader(nullptr, {&rows, 1}, rows.shape());
+struct Best {
+  T value{};
+  uint32_t at = 0;
+
+  void add(const T* values, int64_t count, int64_t first, bool is_max) {
+    for (int64_t i = 0; i < count; ++i) {
+      if (first + i == 0 || better(values[i], value, is_max)) {
+        value = values[i];
+        at = static_cast<uint32_t>(first + i);
+      }
+    }
+  }
+};
+
+template <typename T>
+void search_rows(const Search& s, int64_t begin, int64_t end) {
+  const ReduceKind kind = s.is_max ? ReduceKind::max : ReduceKind::min;
+  const ReduceLoop& extreme =
+      MLX_CHOOSE_LOOPS(kReduceLoops).loop[static_cast<int>(kind)][static_cast<int>(s.type)];
+  TileReader reader(nullptr, {&s.in, 1}, s.in.shape());
   for (int64_t row = begin; row < end; ++row) {
-    T best{};
-    uint32_t at = 0;
-    for (int64_t done = 0; done < n;) {
-      const int64_t count = std::min(TileReader::kMaxCount, n - done);
-      const T* values = static_cast<const T*>(reader.read(row * n + done, count));
-      for (int64_t i = 0; i < count; ++i) {
-        if (done + i == 0 || better(values[i], best, is_max)) {
-          best = values[i];
-          at = static_cast<uint32_t>(done + i);
-        }
+    Best<T> best;
+    for (int64_t done = 0; done < s.n;) {
+      const int64_t count = std::min(TileReader::kMaxCount, s.n - done);
+      const T* values = static_cast<const T*>(reader.read(row * s.n + done, count));
+      T top;
+      extreme.init(&top, 1);
+      extreme.row(&top, values, count);
+      // A NaN is not equal to itself: then every element is looked at.
+      if (done == 0 || top != top || better(top, best.value, s.is_max)) {
+        best.add(values, count, done, s.is_max);
       }
       done += count;
     }
-    out[row] = at;
+    s.out[row] = best.at;
   }
 }
 
-using Search = void (*)(const array&, uint32_t*, int64_t, int64_t, bool);
+// `begin` and `end` count blocks of columns.
+template <typename T>
+void search_columns(const Search& s, int64_t begin, int64_t end) {
+  const int64_t blocks = (s.inner + kColumns - 1) / kColumns;
+  TileReader reader(nullptr, {&s.in, 1}, s.in.shape());
+  const auto best = std::make_unique<Best<T>[]>(kColumns);
+  for (int64_t block = begin; block < end; ++block) {
+    const int64_t outer = block / blocks;
+    const int64_t column = block % blocks * kColumns;
+    const int64_t count = std::min(kColumns, s.inner - column);
+    for (int64_t i = 0; i < s.n; ++i) {
+      const int64_t start = (outer * s.n + i) * s.inner + column;
+      const T* values = static_cast<const T*>(reader.read(start, count));
+      for (int64_t k = 0; k < count; ++k) {
+        best[static_cast<size_t>(k)].add(values + k, 1, i, s.is_max);
+      }
+    }
+    for (int64_t k = 0; k < count; ++k) {
+      s.out[outer * s.inner + column + k] = best[static_cast<size_t>(k)].at;
+    }
+  }
+}
 
-Search search_of(ComputeType type) {
-  switch (type) {
+template <typename T>
+void search(const Search& s) {
+  const auto outer = static_cast<int64_t>(s.in.size()) / (s.n * s.inner);
+  if (s.inner == 1) {
+    parallel_for(outer, std::max<int64_t>(1, (1 << 15) / s.n),
+                 [&](int64_t begin, int64_t end) { search_rows<T>(s, begin, end); });
+    return;
+  }
+  const int64_t blocks = (s.inner + kColumns - 1) / kColumns;
+  parallel_for(outer * blocks,
+               std::max<int64_t>(1, (1 << 15) / (s.n * std::min(s.inner, kColumns))),
+               [&](int64_t begin, int64_t end) { search_columns<T>(s, begin, end); });
+}
+
+void search_type(const Search& s) {
+  switch (s.type) {
     case ComputeType::b8:
-      return search_rows<uint8_t>;
+      return search<uint8_t>(s);
     case ComputeType::i32:
-      return search_rows<int32_t>;
+      return search<int32_t>(s);
     case ComputeType::u32:
-      return search_rows<uint32_t>;
+      return search<uint32_t>(s);
     case ComputeType::i64:
-      return search_rows<int64_t>;
+      return search<int64_t>(s);
     case ComputeType::u64:
-      return search_rows<uint64_t>;
+      return search<uint64_t>(s);
     case ComputeType::f32:
-      return search_rows<float>;
+      return search<float>(s);
     case ComputeType::f64:
-      return search_rows<double>;
+      return search<double>(s);
     case ComputeType::c64:
-      break;
+      return search<complex64_t>(s);
   }
-  return search_rows<complex64_t>;
-}
-
-// The view with `axis` last.
-array with_axis_last(const array& in, int axis) {
-  Shape shape = in.shape();
-  Strides strides = in.strides();
-  shape.erase(shape.begin() + axis);
-  strides.erase(strides.begin() + axis);
-  shape.push_back(in.shape()[axis]);
-  strides.push_back(in.strides()[axis]);
-  array view = make_array(shape, in.dtype());
-  view.copy_shared_buffer(in, strides, layout_flags(shape, strides, in.data_size()),
-                          in.data_size());
-  view.set_status(array::available);
-  return view;
 }
 
 }  // namespace
 
 void arg_reduce(const KernelArgs& args) {
   const auto& attrs = args.attrs.get<ArgReduceAttrs>();
+  const array& in = args.inputs[0];
   array& out = args.outputs[0];
   allocate(out);
-  const array rows = with_axis_last(args.inputs[0], attrs.axis);
-  const Search search = search_of(compute_type(rows.dtype()));
-  const int64_t grain = std::max<int64_t>(1, (1 << 15) / rows.shape(-1));
-  parallel_for(static_cast<int64_t>(out.size()), grain, [&](int64_t begin, int64_t end) {
-    search(rows, out.data<uint32_t>(), begin, end, attrs.is_max);
-  });
+  if (out.size() == 0) {
+    return;
+  }
+  int64_t inner = 1;
+  for (size_t i = static_cast<size_t>(attrs.axis) + 1; i < in.ndim(); ++i) {
+    inner *= in.shape()[i];
+  }
+  search_type({in, in.shape()[attrs.axis], inner, out.data<uint32_t>(), attrs.is_max,
+               compute_type(in.dtype())});
 }
 
 }  // namespace mlx::core::cpu

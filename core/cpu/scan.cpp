@@ -98,20 +98,51 @@ struct Extent {
   int64_t outer, n, inner;
 };
 
+constexpr int64_t kColumns = 64;  // scanned together, row by row
+
+template <typename T, typename Op>
+void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive) {
+  auto acc = Op::identity();
+  for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
+    const auto next = Op::step(acc, in[at]);
+    out[at] = static_cast<T>(inclusive ? next : acc);
+    acc = next;
+  }
+}
+
+template <typename T, typename Op>
+void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, bool inclusive) {
+  typename Op::Acc acc[kColumns];
+  std::fill_n(acc, kColumns, Op::identity());
+  for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
+    for (int64_t k = 0; k < count; ++k) {
+      const auto next = Op::step(acc[k], in[at + k]);
+      out[at + k] = static_cast<T>(inclusive ? next : acc[k]);
+      acc[k] = next;
+    }
+  }
+}
+
 template <typename T, typename Op>
 void scan_along(const T* in, T* out, const Extent& extent, bool reverse, bool inclusive) {
   const auto [outer, n, inner] = extent;
   const int64_t step = reverse ? -inner : inner;
-  const int64_t grain = std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(1, n));
-  parallel_for(outer * inner, grain, [&, n = n, inner = inner](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      int64_t at = line / inner * n * inner + line % inner + (reverse ? (n - 1) * inner : 0);
-      typename Op::Acc acc = Op::identity();
-      for (int64_t i = 0; i < n; ++i, at += step) {
-        const auto next = Op::step(acc, in[at]);
-        out[at] = static_cast<T>(inclusive ? next : acc);
-        acc = next;
-      }
+  const int64_t width = std::min(inner, kColumns);
+  const int64_t blocks = (inner + width - 1) / width;
+  const int64_t grain = std::max<int64_t>(1, (1 << 15) / (n * width));
+  const auto scan_block = [&, n = n, inner = inner](int64_t block) {
+    const int64_t column = block % blocks * width;
+    const int64_t at = block / blocks * n * inner + column + (reverse ? (n - 1) * inner : 0);
+    if (inner == 1) {
+      scan_line<T, Op>(in + at, out + at, n, step, inclusive);
+    } else {
+      const int64_t count = std::min(width, inner - column);
+      scan_columns<T, Op>(in + at, out + at, n, step, count, inclusive);
+    }
+  };
+  parallel_for(outer * blocks, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) {
+      scan_block(block);
     }
   });
 }

@@ -7,6 +7,7 @@
 #include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/softmax_loops.h"
+#include "mlx/core/cpu/tile_loops.h"
 #include "mlx/core/graph/node.h"
 
 namespace mlx::core::cpu {
@@ -25,7 +26,25 @@ void softmax_rows(const array& in, array& out, void (*row)(T*, const T*, int64_t
   });
 }
 
-// The operand row-major in the dtype that is computed in.
+// Half types, one row at a time in float32.
+void softmax_narrow_rows(const array& in, array& out, const SoftmaxLoops& loops) {
+  const auto type = static_cast<size_t>(narrow_type(in.dtype()));
+  const TileLoop widen = tile_loops().widen[type];
+  const TileLoop narrow = tile_loops().narrow[type];
+  const int64_t n = in.shape(-1);
+  const int64_t rows = static_cast<int64_t>(in.size()) / n;
+  const int64_t row_bytes = n * static_cast<int64_t>(in.itemsize());
+  parallel_for(rows, std::max<int64_t>(1, (1 << 13) / n), [&](int64_t begin, int64_t end) {
+    std::vector<float> wide(static_cast<size_t>(n));
+    for (int64_t i = begin; i < end; ++i) {
+      widen(wide.data(), in.data<std::byte>() + i * row_bytes, nullptr, nullptr, n);
+      loops.row_f32(wide.data(), wide.data(), n);
+      narrow(out.data<std::byte>() + i * row_bytes, wide.data(), nullptr, nullptr, n);
+    }
+  });
+}
+
+// The operand row-major in the result's dtype.
 array prepared(const array& in, Dtype dtype) {
   if (in.dtype() == dtype && in.flags().row_contiguous) {
     return in;
@@ -41,24 +60,14 @@ array prepared(const array& in, Dtype dtype) {
 void softmax(const KernelArgs& args) {
   static const SoftmaxLoops& loops = MLX_CHOOSE_LOOPS(kSoftmaxLoops);
   array& out = args.outputs[0];
-  const Dtype dtype = out.dtype() == float64 ? float64 : float32;
-  array in = prepared(args.inputs[0], dtype);
-  array result = out;
-  if (out.dtype() != dtype) {
-    result = in;
-  } else if (args.inputs[0].id() == in.id() && args.inputs[0].is_donatable()) {
-    out.copy_shared_buffer(in);
+  const array in = prepared(args.inputs[0], out.dtype());
+  allocate(out);
+  if (out.dtype() == float64) {
+    softmax_rows<double>(in, out, loops.row_f64);
+  } else if (out.dtype() == float32) {
+    softmax_rows<float>(in, out, loops.row_f32);
   } else {
-    allocate(out);
-  }
-  if (dtype == float64) {
-    softmax_rows<double>(in, result, loops.row_f64);
-  } else {
-    softmax_rows<float>(in, result, loops.row_f32);
-  }
-  if (out.dtype() != dtype) {
-    allocate(out);
-    copy_to(result, out.data<void>(), out.dtype());
+    softmax_narrow_rows(in, out, loops);
   }
 }
 

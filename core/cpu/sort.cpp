@@ -11,6 +11,7 @@
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/sort_key.h"
+#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/sort_ops.h"
 
 namespace mlx::core::cpu {
@@ -68,45 +69,47 @@ Entry<Key>* sort_entries(Entry<Key>* entries, Entry<Key>* scratch, int64_t n, in
   return entries;
 }
 
-// An array as lines of `n` elements, `stride` apart.
-struct Lines {
-  int64_t n, stride, count;
-
-  Lines(const array& in, int axis) : n(in.shape()[axis]), stride(1) {
-    for (size_t i = static_cast<size_t>(axis) + 1; i < in.ndim(); ++i) {
-      stride *= in.shape()[i];
-    }
-    count = static_cast<int64_t>(in.size()) / n;
-  }
-  int64_t start(int64_t line) const { return line / stride * n * stride + line % stride; }
-};
-
 template <typename T>
-void sort_lines(const array& in, array& out, const SortAttrs& attrs) {
+void sort_rows(const array& in, array& out, int64_t kth, bool indices) {
   using Key = SortKey<T>;
-  const Lines lines(in, attrs.axis);
-  const T* values = in.data<T>();
-  const int64_t grain = std::max<int64_t>(1, kGrain / lines.n);
-  parallel_for(lines.count, grain, [&](int64_t begin, int64_t end) {
-    const auto entries = std::make_unique<Entry<Key>[]>(static_cast<size_t>(2 * lines.n));
-    for (int64_t line = begin; line < end; ++line) {
-      const int64_t start = lines.start(line);
-      for (int64_t i = 0; i < lines.n; ++i) {
-        entries[static_cast<size_t>(i)] = {sort_key(values[start + i * lines.stride]),
-                                           static_cast<uint32_t>(i)};
+  const int64_t n = in.shape(-1);
+  const int64_t rows = static_cast<int64_t>(in.size()) / n;
+  parallel_for(rows, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
+    const auto entries = std::make_unique<Entry<Key>[]>(static_cast<size_t>(2 * n));
+    for (int64_t row = begin; row < end; ++row) {
+      const T* values = in.data<T>() + row * n;
+      for (int64_t i = 0; i < n; ++i) {
+        entries[static_cast<size_t>(i)] = {sort_key(values[i]), static_cast<uint32_t>(i)};
       }
-      const Entry<Key>* sorted =
-          sort_entries(entries.get(), entries.get() + lines.n, lines.n, attrs.kth);
-      for (int64_t i = 0; i < lines.n; ++i) {
-        const int64_t at = start + i * lines.stride;
-        if (attrs.indices) {
-          out.data<uint32_t>()[at] = sorted[i].index;
+      const Entry<Key>* sorted = sort_entries(entries.get(), entries.get() + n, n, kth);
+      for (int64_t i = 0; i < n; ++i) {
+        if (indices) {
+          out.data<uint32_t>()[row * n + i] = sorted[i].index;
         } else {
-          out.data<T>()[at] = values[start + sorted[i].index * lines.stride];
+          out.data<T>()[row * n + i] = values[sorted[i].index];
         }
       }
     }
   });
+}
+
+template <typename V>
+V axis_last(V v, int axis) {
+  const auto moved = v[axis];
+  v.erase(v.begin() + axis);
+  v.push_back(moved);
+  return v;
+}
+
+// The view with `axis` last.
+array with_axis_last(const array& in, int axis) {
+  const Shape shape = axis_last(in.shape(), axis);
+  const Strides strides = axis_last(in.strides(), axis);
+  array view = make_array(shape, in.dtype());
+  view.copy_shared_buffer(in, strides, layout_flags(shape, strides, in.data_size()),
+                          in.data_size());
+  view.set_status(array::available);
+  return view;
 }
 
 template <typename T>
@@ -162,15 +165,26 @@ void with_type(Dtype dtype, F f) {
 
 }  // namespace
 
+// Along another axis than the last, the array is transposed before and after.
 void sort(const KernelArgs& args) {
+  const auto& attrs = args.attrs.get<SortAttrs>();
   array& out = args.outputs[0];
   allocate(out);
   if (out.size() == 0) {
     return;
   }
-  const array in = row_contiguous(args.inputs[0]);
+  const array in = row_contiguous(with_axis_last(args.inputs[0], attrs.axis));
+  const bool is_last = attrs.axis == static_cast<int>(out.ndim()) - 1;
+  array rows = out;
+  if (!is_last) {
+    rows = make_array(in.shape(), out.dtype());
+    allocate(rows);
+  }
   with_type(in.dtype(),
-            [&](auto zero) { sort_lines<decltype(zero)>(in, out, args.attrs.get<SortAttrs>()); });
+            [&](auto zero) { sort_rows<decltype(zero)>(in, rows, attrs.kth, attrs.indices); });
+  if (!is_last) {
+    copy_to_strided(rows, out.data<void>(), out.dtype(), axis_last(out.strides(), attrs.axis));
+  }
 }
 
 void search_sorted(const KernelArgs& args) {
