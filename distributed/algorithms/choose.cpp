@@ -5,20 +5,25 @@ namespace {
 
 // Up to this size the number of steps counts, not the number of bytes.
 constexpr size_t kSmallBytes = 16 * 1024;
-// Up to this many ranks, one step to everyone is cheaper than log2 R steps.
+// One step to everyone is cheaper than several steps up to this many ranks, and
+// this many bytes that a rank sends in all.
 constexpr int kFewRanks = 8;
+constexpr size_t kDirectBytes = 128 * 1024;
+
+bool is_direct(size_t bytes, int ranks) {
+  return ranks <= kFewRanks && bytes * static_cast<size_t>(ranks - 1) <= kDirectBytes;
+}
 
 Algorithm for_all_reduce(const Collective& c, int ranks) {
-  if (c.bytes() <= kSmallBytes) {
-    return ranks <= kFewRanks ? Algorithm::direct : Algorithm::doubling;
-  }
+  if (is_direct(c.bytes(), ranks)) return Algorithm::direct;
+  if (c.bytes() <= kSmallBytes) return Algorithm::doubling;
   // Around the ring a half type would be rounded at each rank.
   const bool rounds = reduce_into(c.dtype, c.reduction).widens() && ranks > 2;
   return rounds ? Algorithm::pairwise : Algorithm::ring;
 }
 
 Algorithm for_all_gather(const Collective& c, int ranks) {
-  return c.bytes() <= kSmallBytes && ranks <= kFewRanks ? Algorithm::direct : Algorithm::ring;
+  return is_direct(c.bytes(), ranks) ? Algorithm::direct : Algorithm::ring;
 }
 
 }  // namespace

@@ -20,9 +20,12 @@ Transport::Ticket make_ticket(bool send, int peer, uint64_t number) {
                            (static_cast<uint64_t>(peer) << kPeerShift) | number};
 }
 
-// How long to look again before sleeping. A wake-up costs about ten
-// microseconds, so a little more than that is well spent.
-constexpr std::chrono::microseconds kSpin{30};
+// How long to look again before sleeping: a wake-up costs tens of microseconds.
+// After a few looks in a row the processor is offered to others between looks,
+// because a peer that shares it can only answer once it runs. With more ranks
+// than cores that is so from the start.
+constexpr int kLooksInARow = 200;
+constexpr int kLooksBetweenClocks = 8;
 constexpr std::chrono::microseconds kGiveWay{100};
 
 int cores() {
@@ -133,14 +136,19 @@ bool LinkTransport::progress() {
 }
 
 bool LinkTransport::spin(Ticket ticket) {
-  const auto end = Clock::now() + (crowded_ ? kGiveWay : kSpin);
+  for (int i = 0; i < (crowded_ ? 0 : kLooksInARow); ++i) {
+    progress();
+    if (done(ticket)) return true;
+    pause();
+  }
+  const auto end = Clock::now() + kGiveWay;
   do {
-    for (int i = 0; i < (crowded_ ? 4 : 64); ++i) {
+    check_aborted();
+    for (int i = 0; i < kLooksBetweenClocks; ++i) {
+      sched_yield();
       progress();
       if (done(ticket)) return true;
-      crowded_ ? static_cast<void>(sched_yield()) : pause();
     }
-    check_aborted();
   } while (Clock::now() < end);
   return false;
 }

@@ -2,8 +2,9 @@
 
 // The transport over links: queues of transfers per peer, and one place that
 // waits. While it waits for one transfer all others move on, whatever the kind
-// of their links. It spins briefly (not at all when the host has fewer cores
-// than ranks: then it gives way), and then sleeps in poll(2).
+// of their links. It looks again a few times, then between looks offers the
+// processor to others (at once when the host has fewer cores than ranks), and
+// then sleeps in poll(2).
 
 #include <atomic>
 #include <deque>
