@@ -101,8 +101,9 @@ void scatter(const KernelArgs& args) {
 void scatter_along(const KernelArgs& args) {
   const auto& [axis, mode] = args.attrs.get<ScatterAlongAttrs>();
   const Shape shape = args.inputs[1].shape();
-  const auto positions = index_positions(args.inputs[1], {axis, args.inputs[0].shape()[axis], 1},
-                                         "scatter_along_axis");
+  const std::string_view op = mode == ScatterMode::add ? "scatter_add_axis" : "put_along_axis";
+  const auto positions =
+      index_positions(args.inputs[1], {axis, args.inputs[0].shape()[axis], 1}, op);
   Strides strides = row_major(args.inputs[0].shape());
   const int64_t step = strides[axis];
   strides[axis] = 0;

@@ -69,10 +69,7 @@ void dynamic_slice(const KernelArgs& args) {
   array& out = args.outputs[0];
   const int64_t offset =
       clamped_start(args.inputs[1], args.attrs.get<DynamicSliceAttrs>(), in.shape(), in.strides());
-  size_t span = out.size() == 0 ? 0 : 1;
-  for (size_t i = 0; i < out.ndim() && span > 0; ++i) {
-    span += static_cast<size_t>(std::abs(in.strides()[i]) * (out.shape()[i] - 1));
-  }
+  const size_t span = strided_span(out.shape(), in.strides());
   out.copy_shared_buffer(in, in.strides(), layout_flags(out.shape(), in.strides(), span), span,
                          offset);
 }

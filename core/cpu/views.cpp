@@ -12,7 +12,7 @@ namespace mlx::core::cpu {
 namespace {
 
 void share(array& out, const array& in, const Strides& strides, int64_t offset) {
-  const size_t span = std::min(out.size(), in.data_size());
+  const size_t span = strided_span(out.shape(), strides);
   out.copy_shared_buffer(in, strides, layout_flags(out.shape(), strides, span), span, offset);
 }
 
@@ -21,10 +21,10 @@ void copy_contiguous(array& out, const array& in) {
   copy_to(in, out.data<void>(), in.dtype());
 }
 
-// Walks both shapes from the front, matching runs of input axes with runs of
-// output axes of the same size; a run can be cut differently only if the
-// input's axes in it lie one inside the other.
-// Strides that give `in`'s elements in `shape` without moving them; false if there are none.
+// Strides that give `in`'s elements in `shape` without moving them; false if
+// there are none. Walks both shapes from the front, matching runs of input axes
+// with runs of output axes of the same size; a run can be cut differently only
+// if the input's axes in it lie one inside the other.
 bool reshape_strides(const array& in, const Shape& shape, Strides& strides) {
   strides = row_major(shape);
   if (in.flags().row_contiguous || in.size() == 0) {

@@ -1,5 +1,6 @@
 #include "mlx/core/graph/node.h"
 
+#include <cstdlib>
 #include <limits>
 
 #include "mlx/core/base/error.h"
@@ -88,12 +89,25 @@ Strides row_major(const Shape& shape) {
   return strides;
 }
 
+size_t strided_span(const Shape& shape, const Strides& strides) {
+  int64_t span = 1;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == 0) {
+      return 0;
+    }
+    span += std::abs(strides[i]) * (shape[i] - 1);
+  }
+  return static_cast<size_t>(span);
+}
+
 array::Flags layout_flags(const Shape& shape, const Strides& strides, size_t data_size) {
   bool row = true;
   bool col = true;
   int64_t row_step = 1;
   int64_t col_step = 1;
+  bool overlaps = false;
   for (size_t i = shape.size(); i-- > 0;) {
+    overlaps |= shape[i] != 1 && strides[i] <= 0;
     row &= shape[i] == 1 || strides[i] == row_step;
     row_step *= shape[i];
   }
@@ -106,7 +120,7 @@ array::Flags layout_flags(const Shape& shape, const Strides& strides, size_t dat
     row = col = true;
   }
   array::Flags flags;
-  flags.contiguous = data_size == size || size <= 1;
+  flags.contiguous = (data_size == size && !overlaps) || size <= 1;
   flags.row_contiguous = row;
   flags.col_contiguous = col;
   return flags;

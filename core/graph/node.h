@@ -68,6 +68,9 @@ size_t element_count(const Shape& shape);
 /// Row-major strides in elements.
 Strides row_major(const Shape& shape);
 
+/// Elements of memory from the first to the last that the strides reach, 0 if there are none.
+size_t strided_span(const Shape& shape, const Strides& strides);
+
 /// Flags of a view with these strides that spans `data_size` elements.
 array::Flags layout_flags(const Shape& shape, const Strides& strides, size_t data_size);
 

@@ -1,5 +1,6 @@
 #include "mlx/core/ops/creation.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -64,7 +65,7 @@ array arange(int stop, StreamOrDevice s) { return arange(0, stop, 1, std::move(s
 array linspace(double start, double stop, int num, bool endpoint, Dtype dtype, StreamOrDevice s) {
   require(num >= 0, "[linspace] Number of samples: got ", num, ", expected at least 0.");
   if (num == 1) {
-    return astype(array({start}), dtype, s);
+    return full({1}, array(start, float64), dtype, s);
   }
   const Dtype working = dtype == float64 ? float64 : float32;
   const array steps(static_cast<double>(endpoint ? num - 1 : num), working);
@@ -78,7 +79,8 @@ array linspace(double start, double stop, int num, Dtype dtype, StreamOrDevice s
 }
 
 array full(Shape shape, array vals, Dtype dtype, StreamOrDevice s) {
-  element_count(shape);
+  require(std::all_of(shape.begin(), shape.end(), [](ShapeElem n) { return n >= 0; }),
+          "[full] Negative size in shape ", shape, ".");
   return broadcast_to(astype(std::move(vals), dtype, s), shape, s);
 }
 

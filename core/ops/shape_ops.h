@@ -58,6 +58,12 @@ struct ConcatenateAttrs {
   bool operator==(const ConcatenateAttrs&) const = default;
 };
 
+/// The first `results` inputs are passed on, the others are waited for.
+struct DependsAttrs {
+  int results;
+  bool operator==(const DependsAttrs&) const = default;
+};
+
 extern const Op kTranspose;
 extern const Op kReshape;
 extern const Op kBroadcast;

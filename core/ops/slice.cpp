@@ -62,10 +62,7 @@ void run_slice(const KernelArgs& args) {
     offset += slice.start[i] * in.strides()[i];
     strides[i] *= slice.strides[i];
   }
-  size_t span = out.size() == 0 ? 0 : 1;
-  for (size_t i = 0; i < out.ndim() && span > 0; ++i) {
-    span += static_cast<size_t>(std::abs(strides[i]) * (out.shape()[i] - 1));
-  }
+  const size_t span = strided_span(out.shape(), strides);
   out.copy_shared_buffer(in, strides, layout_flags(out.shape(), strides, span), span, offset);
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <stdexcept>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
@@ -19,7 +20,7 @@ namespace {
 int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 void share(array& out, const array& in, const Strides& strides, int64_t offset = 0) {
-  const size_t span = std::min(out.size(), in.data_size());
+  const size_t span = strided_span(out.shape(), strides);
   out.copy_shared_buffer(in, strides, layout_flags(out.shape(), strides, span), span, offset);
 }
 
@@ -125,7 +126,7 @@ Type infer_view(Inputs in, const Attrs& attrs) {
 
 std::vector<Type> infer_depends(Inputs in, const Attrs& attrs) {
   std::vector<Type> types;
-  for (int i = 0; i < attrs.get<ConcatenateAttrs>().axis; ++i) {
+  for (int i = 0; i < attrs.get<DependsAttrs>().results; ++i) {
     types.push_back({in[static_cast<size_t>(i)].shape(), in[static_cast<size_t>(i)].dtype()});
   }
   return types;
@@ -174,6 +175,20 @@ std::vector<int> normalize_axes(const std::vector<int>& axes, int ndim, const ch
   return out;
 }
 
+namespace {
+
+// As normalize_axis_index, but the axis is an index: std::out_of_range.
+int checked_axis(int axis, const array& a, std::string_view op) {
+  const int ndim = rank_of(a);
+  if (axis < -ndim || axis >= ndim) {
+    throw std::out_of_range(concat("[", op, "] Axis: got ", axis, ", expected one of ", ndim,
+                                   " dimensions."));
+  }
+  return axis < 0 ? axis + ndim : axis;
+}
+
+}  // namespace
+
 // ---- public functions
 
 array transpose(const array& a, std::vector<int> axes, StreamOrDevice s) {
@@ -205,14 +220,14 @@ array transpose(const array& a, StreamOrDevice s) {
 array swapaxes(const array& a, int axis1, int axis2, StreamOrDevice s) {
   std::vector<int> axes(a.ndim());
   std::iota(axes.begin(), axes.end(), 0);
-  std::swap(axes[static_cast<size_t>(normalize_axis_index(axis1, rank_of(a), "[swapaxes] "))],
-            axes[static_cast<size_t>(normalize_axis_index(axis2, rank_of(a), "[swapaxes] "))]);
+  std::swap(axes[static_cast<size_t>(checked_axis(axis1, a, "swapaxes"))],
+            axes[static_cast<size_t>(checked_axis(axis2, a, "swapaxes"))]);
   return transpose(a, std::move(axes), std::move(s));
 }
 
 array moveaxis(const array& a, int source, int destination, StreamOrDevice s) {
-  source = normalize_axis_index(source, rank_of(a), "[moveaxis] ");
-  destination = normalize_axis_index(destination, rank_of(a), "[moveaxis] ");
+  source = checked_axis(source, a, "moveaxis");
+  destination = checked_axis(destination, a, "moveaxis");
   std::vector<int> axes(a.ndim());
   std::iota(axes.begin(), axes.end(), 0);
   axes.erase(axes.begin() + source);
@@ -359,6 +374,8 @@ std::vector<array> broadcast_arrays(const std::vector<array>& inputs, StreamOrDe
 array as_strided(array a, Shape shape, Strides strides, size_t offset, StreamOrDevice s) {
   require(shape.size() == strides.size(), "[as_strided] Number of strides: got ", strides.size(),
           ", expected ", shape.size(), ".");
+  require(std::all_of(shape.begin(), shape.end(), [](ShapeElem n) { return n >= 0; }),
+          "[as_strided] Negative size in shape ", shape, ".");
   int64_t lowest = static_cast<int64_t>(offset);
   int64_t highest = lowest;
   const size_t count = element_count(shape);
@@ -402,7 +419,7 @@ std::vector<array> depends(const std::vector<array>& inputs,
   const Node* first = inputs[0].node();
   const Stream stream = first->op == nullptr ? default_stream(default_device()) : first->stream;
   return make_nodes(kDepends, std::move(all),
-                    Attrs(ConcatenateAttrs{static_cast<int>(inputs.size())}), stream);
+                    Attrs(DependsAttrs{static_cast<int>(inputs.size())}), stream);
 }
 
 }  // namespace mlx::core
