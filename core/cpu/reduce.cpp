@@ -113,7 +113,9 @@ class Reducer {
 
   void run_in_blocks(std::byte* acc, int64_t outputs) {
     const int64_t size = runs_[0].size;
-    const int64_t per_block = std::max<int64_t>(1, (kBlock + after_[0] - 1) / after_[0]);
+    // Many elements for each accumulator, or merging would cost more than adding.
+    const int64_t wanted = std::max(kBlock, 64 * outputs);
+    const int64_t per_block = (wanted + after_[0] - 1) / after_[0];
     const int64_t blocks = (size + per_block - 1) / per_block;
     if (blocks == 1) {
       add_range(0, 0, size, acc);

@@ -98,7 +98,7 @@ struct Extent {
   int64_t outer, n, inner;
 };
 
-constexpr int64_t kColumns = 64;  // scanned together, row by row
+constexpr int64_t kColumns = 512;  // scanned together, row by row
 
 template <typename T, typename Op>
 void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive) {
