@@ -97,6 +97,9 @@ Dtype result_type(const std::vector<array>& arrays);
 /// sizes with a 1 gives the other, so 0 wins over 1.
 Shape broadcast_shapes(const Shape& s1, const Shape& s2);
 
+/// For messages: (2,3).
+void append(std::string& out, const Shape& shape);
+
 namespace detail {
 [[noreturn]] void throw_size_overflow(std::string_view op);
 }

@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/random.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::nn::init {
 

@@ -4,7 +4,6 @@
 #include <numbers>
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
 #include "mlx/core/ops/reduce.h"

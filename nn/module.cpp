@@ -5,8 +5,8 @@
 #include <unordered_set>
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/io.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::nn {
 

@@ -1,8 +1,8 @@
 #include "mlx/optim/optimizer.h"
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::optim {
 

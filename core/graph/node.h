@@ -10,6 +10,7 @@
 #include "mlx/core/array.h"
 #include "mlx/core/graph/attrs.h"
 #include "mlx/core/graph/op.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::core {
 
@@ -73,7 +74,5 @@ size_t strided_span(const Shape& shape, const Strides& strides);
 
 /// Flags of a view with these strides that spans `data_size` elements.
 array::Flags layout_flags(const Shape& shape, const Strides& strides, size_t data_size);
-
-void append(std::string& out, const Shape& shape);
 
 }  // namespace mlx::core

@@ -3,11 +3,11 @@
 #include <cmath>
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/random.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::nn {
 

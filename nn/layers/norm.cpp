@@ -3,10 +3,10 @@
 #include <numeric>
 
 #include "mlx/core/base/error.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/reduce.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::nn {
 
