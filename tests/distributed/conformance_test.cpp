@@ -78,12 +78,12 @@ TEST_P(Conformance, AllMaxInPlaceKeepsTheLargest) {
       auto data = values(group.rank(), n);
       group.run(
           {Operation::all_reduce, Reduction::max, float32, -1, bytes_of(data), writable(data)});
-      for (size_t i = 0; i < n; ++i) {
-        float largest = 0;
-        for (int r = 0; r < ranks(); ++r) largest = std::max(largest, values(r, i + 1)[i]);
-        ASSERT_EQ(data[i], largest) << "at " << i << " of " << n;
-        if (n > 5000) i += 997;
+      std::vector<float> largest(n);
+      for (int r = 0; r < ranks(); ++r) {
+        const auto theirs = values(r, n);
+        for (size_t i = 0; i < n; ++i) largest[i] = std::max(largest[i], theirs[i]);
       }
+      ASSERT_TRUE(data == largest) << n << " values";
     }
   });
 }
@@ -173,14 +173,16 @@ TEST_P(Conformance, ManySmallCollectivesInARowStayInStep) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Transports, Conformance,
-    ::testing::Values(Setting{"memory", 1}, Setting{"memory", 2}, Setting{"memory", 3},
-                      Setting{"memory", 5}, Setting{"memory", 8}, Setting{"tcp", 2},
-                      Setting{"tcp", 3}, Setting{"shm", 2}, Setting{"shm", 3}, Setting{"auto", 4}),
-    [](const auto& info) {
-      return info.param.transport + std::string("_") + std::to_string(info.param.ranks);
-    });
+INSTANTIATE_TEST_SUITE_P(Transports, Conformance,
+                         ::testing::Values(Setting{"memory", 1}, Setting{"memory", 2},
+                                           Setting{"memory", 3}, Setting{"memory", 5},
+                                           Setting{"memory", 8}, Setting{"tcp", 2},
+                                           Setting{"tcp", 3}, Setting{"shm", 2}, Setting{"shm", 3},
+                                           Setting{"auto", 4}, Setting{"mixed", 4}),
+                         [](const auto& info) {
+                           return info.param.transport + std::string("_") +
+                                  std::to_string(info.param.ranks);
+                         });
 
 class EachAlgorithm : public ::testing::TestWithParam<std::tuple<const char*, int>> {};
 

@@ -62,11 +62,14 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
       RendezvousServer::Options{{"127.0.0.1", 0}, secret, 0, ranks});
   std::mutex mutex;
   on_threads(ranks, [&](int rank) {
-    auto job = std::make_shared<Job>(environment_of(rank, ranks, server->address(), secret));
+    Environment environment = environment_of(rank, ranks, server->address(), secret);
+    const bool mixed = transport == "mixed";
+    if (mixed) environment.host_id = "host " + std::to_string(rank / 2);
+    auto job = std::make_shared<Job>(environment);
     auto options = options_of(ranks, limit, algorithm);
     options.report = [job](const Failure& failure) { job->report(failure); };
-    auto group = std::make_shared<detail::GroupImpl>(transport_kind(transport).make(job),
-                                                     std::move(options));
+    auto group = std::make_shared<detail::GroupImpl>(
+        transport_kind(mixed ? "auto" : transport).make(job), std::move(options));
     auto* raw = group.get();
     const int id = job->subscribe([raw](const Failure& failure) { raw->notice(failure); });
     const std::lock_guard lock(mutex);

@@ -25,7 +25,8 @@ struct Groups {
   std::vector<std::shared_ptr<void>> rest;
 };
 
-/// `transport`: "memory", or a row of the registry.
+/// `transport`: "memory", a row of the registry, or "mixed": auto, where two
+/// ranks at a time believe to be on a host of their own.
 Groups make_groups(const std::string& transport, int ranks,
                    Milliseconds operation_limit = Milliseconds{20'000},
                    const std::string& algorithm = "");
