@@ -15,7 +15,7 @@ Options read_options(int argc, char** argv) {
   app.add_option("--epochs", options.epochs, "Passes over the data")->check(CLI::PositiveNumber);
   app.add_option("--batch-size", options.batch_size, "Images in a step, of all ranks together")
       ->check(CLI::PositiveNumber);
-  app.add_option("--lr", options.learning_rate, "Learning rate at first; it falls along a cosine")
+  app.add_option("--lr", options.learning_rate, "Highest learning rate, after a tenth of the steps")
       ->check(CLI::PositiveNumber);
   app.add_option("--seed", options.seed, "Decides the first parameters and the order of images");
   app.add_option("--data", options.data, "Folder with the four IDX files");

@@ -78,6 +78,15 @@ RunDescription describe(const Options& options) {
           {"seed", std::to_string(options.seed)}};
 }
 
+/// Up along a line for the first tenth of the steps, then down along a cosine.
+optim::Schedule make_schedule(const Options& options, int64_t steps) {
+  const int64_t warmup = std::max<int64_t>(1, steps / 10);
+  return optim::join_schedules(
+      {optim::linear_schedule(0, options.learning_rate, warmup),
+       optim::cosine_decay(options.learning_rate, std::max<int64_t>(1, steps - warmup))},
+      {warmup});
+}
+
 array batch_loss(nn::Sequential& model, const Batch& batch) {
   return nn::losses::cross_entropy(model(batch.images), batch.labels, "mean");
 }
@@ -90,7 +99,7 @@ Trainer::Trainer(const Options& options, const Dataset& dataset, Group group)
       group_(std::move(group)),
       steps_per_epoch_(count_steps(options, dataset, group_)),
       model_(make_seeded_model(options)),
-      optimizer_(optim::cosine_decay(options.learning_rate, options.epochs * steps_per_epoch_),
+      optimizer_(make_schedule(options, options.epochs * steps_per_epoch_),
                  {.bias_correction = true}),
       loss_and_grad_(nn::value_and_grad(model_, batch_loss)) {
   optimizer_.init(model_.trainable_parameters());
