@@ -9,6 +9,7 @@
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
 #include "mlx/core/ops/reduce.h"
+#include "mlx/core/ops/reduction_axes.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/sort.h"
 #include "mlx/core/random.h"
@@ -215,25 +216,6 @@ array bernoulli(const OptionalKey& key, StreamOrDevice s) { return bernoulli(arr
 
 namespace {
 
-int checked_axis(int axis, const array& logits) {
-  const int ndim = static_cast<int>(logits.ndim());
-  if (axis < -ndim || axis >= ndim) {
-    throw std::out_of_range(concat("[categorical] Axis ", axis, " is out of bounds for logits of ",
-                                   ndim, " dimensions."));
-  }
-  return axis < 0 ? axis + ndim : axis;
-}
-
-Shape without_axis(Shape shape, int axis) {
-  Shape out;
-  for (size_t i = 0; i < shape.size(); ++i) {
-    if (i != static_cast<size_t>(axis)) {
-      out.push_back(shape[i]);
-    }
-  }
-  return out;
-}
-
 // One distribution for all samples: each is found in the cumulative probabilities.
 array search_categorical(const array& logits, const Shape& shape, const OptionalKey& key,
                          Stream s) {
@@ -247,8 +229,8 @@ array search_categorical(const array& logits, const Shape& shape, const Optional
 
 array categorical(const array& logits, int axis, const Shape& shape, const OptionalKey& key,
                   StreamOrDevice s) {
-  axis = checked_axis(axis, logits);
-  require_shape(without_axis(logits.shape(), axis), shape, "categorical");
+  axis = checked_axis(axis, logits, "categorical");
+  require_shape(reduced_shape(logits.shape(), {axis}, false), shape, "categorical");
   require(logits.shape(axis) > 0, "[categorical] Axis ", axis, " of logits is empty.");
   const Stream stream = to_stream(s);
   if (!shape.empty() && logits.size() == static_cast<size_t>(logits.shape(axis))) {
@@ -268,15 +250,15 @@ array categorical(const array& logits, int axis, const Shape& shape, const Optio
 array categorical(const array& logits, int axis, int num_samples, const OptionalKey& key,
                   StreamOrDevice s) {
   require(num_samples >= 0, "[categorical] Number of samples: got ", num_samples, ".");
-  axis = checked_axis(axis, logits);
-  Shape shape = without_axis(logits.shape(), axis);
+  axis = checked_axis(axis, logits, "categorical");
+  Shape shape = reduced_shape(logits.shape(), {axis}, false);
   shape.push_back(num_samples);
   return categorical(expand_dims(logits, -1, s), axis, shape, key, s);
 }
 
 array categorical(const array& logits, int axis, const OptionalKey& key, StreamOrDevice s) {
-  axis = checked_axis(axis, logits);
-  return categorical(logits, axis, without_axis(logits.shape(), axis), key, s);
+  axis = checked_axis(axis, logits, "categorical");
+  return categorical(logits, axis, reduced_shape(logits.shape(), {axis}, false), key, s);
 }
 
 array permutation(const array& x, int axis, const OptionalKey& key, StreamOrDevice s) {

@@ -5,6 +5,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/reduction_axes.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/sort_ops.h"
 
@@ -20,15 +21,6 @@ Type infer_sort(Inputs in, const Attrs& attrs) {
   require(in[0].shape()[a.axis] <= UINT32_MAX, "[sort] Axis ", a.axis, " of shape ", in[0].shape(),
           " is longer than uint32 indices reach.");
   return {in[0].shape(), a.indices ? uint32 : in[0].dtype()};
-}
-
-int checked_axis(int axis, const array& a, const char* op) {
-  const int ndim = static_cast<int>(a.ndim());
-  if (axis < -ndim || axis >= ndim) {
-    throw std::out_of_range(concat("[", op, "] Axis ", axis, " is out of bounds for an array of ",
-                                   ndim, " dimensions."));
-  }
-  return axis < 0 ? axis + ndim : axis;
 }
 
 array sort_along(const array& a, int axis, int64_t kth, bool indices, Stream s) {
