@@ -116,7 +116,8 @@ void GroupImpl::attempt(const Collective& c, Algorithm algorithm, Circumstances&
                    " ms, the limit of an operation")},
            false);
     throw;
-  } catch (const DistributedError& error) {
+  } catch (const std::exception& error) {
+    // Whatever it is: the other ranks must not wait for us.
     settle({Failure::Kind::aborted, options_.group, -1, rank_,
             concat("Rank ", rank_, " gave up: ", error.what())},
            false);

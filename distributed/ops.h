@@ -68,7 +68,9 @@ array broadcast(const array& x, int root, std::optional<Group> group = std::null
 /// sends.
 ///
 /// Shapes: any -> the same.
-/// Ranks:  this one and `dst`, which calls recv; pairs are matched in order.
+/// Ranks:  this one and `dst`, which calls recv; pairs are matched in order. More
+///         than a link holds (about 1 MiB) waits for the receiver: two ranks that
+///         send much to each other must not both send first.
 /// Errors: std::invalid_argument in a group of one, or if `dst` is not another rank.
 /// Grad:   the cotangent of the result plus what recv_like at `dst` sends back.
 array send(const array& x, int dst, std::optional<Group> group = std::nullopt,

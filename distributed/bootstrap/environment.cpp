@@ -99,7 +99,11 @@ Environment read_environment() {
     e.rendezvous = e.hosts[0][0];
   }
   if (const std::string text = text_of("MLX_RENDEZVOUS"); !text.empty()) {
-    e.rendezvous = parse_endpoint(text);
+    try {
+      e.rendezvous = parse_endpoint(text);
+    } catch (const std::invalid_argument& error) {
+      throw_invalid("[init] MLX_RENDEZVOUS makes no sense: ", error.what());
+    }
   }
   require(e.rank < e.world_size, "[init] MLX_RANK makes no sense: got ", e.rank,
           ", expected less than the ", e.world_size, " ranks of the job.");

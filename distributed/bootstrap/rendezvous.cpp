@@ -37,6 +37,7 @@ struct Rendezvous::Impl {
   std::map<std::string, std::string> table;  // by mutex
   bool stopping = false;                     // by mutex
   bool gone = false;                         // by mutex
+  std::string lost;                          // by mutex: who died, in a sentence
   std::thread thread;
 };
 
@@ -119,7 +120,13 @@ void Rendezvous::Impl::run() {
 
 void Rendezvous::Impl::handle(const Frame& frame) {
   if (frame.type == Frame::Type::failure) {
-    if (const auto failure = to_failure(frame)) listener(*failure);
+    const auto failure = to_failure(frame);
+    if (!failure) return;
+    listener(*failure);
+    if (failure->kind != Failure::Kind::lost) return;
+    const std::lock_guard lock(mutex);
+    lost = failure->text;
+    changed.notify_all();
   } else if (frame.type == Frame::Type::value) {
     const std::lock_guard lock(mutex);
     table.insert_or_assign(frame.key, frame.value);
@@ -156,9 +163,11 @@ std::string Rendezvous::get(std::string_view key, Deadline deadline) {
   const std::string name(key);
   impl_->put({Frame::Type::get, name, {}});
   std::unique_lock lock(impl_->mutex);
-  const bool told = impl_->changed.wait_until(
-      lock, deadline, [&] { return impl_->gone || impl_->table.contains(name); });
+  const bool told = impl_->changed.wait_until(lock, deadline, [&] {
+    return impl_->gone || !impl_->lost.empty() || impl_->table.contains(name);
+  });
   if (!told) throw TimeoutError(concat("[init] Nobody has set \"", name, "\" in time."));
+  if (!impl_->lost.empty()) throw PeerLostError(concat("[init] ", impl_->lost, "."));
   if (!impl_->table.contains(name)) throw PeerLostError("[init] The rendezvous is gone.");
   return impl_->table[name];
 }

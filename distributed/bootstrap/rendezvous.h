@@ -65,7 +65,7 @@ class Rendezvous {
 
   void set(std::string_view key, std::string_view value);
   /// The value, as soon as somebody has set it.
-  /// Errors: TimeoutError, PeerLostError when the server is gone.
+  /// Errors: TimeoutError; PeerLostError when the server or a rank has died.
   std::string get(std::string_view key, Deadline deadline);
 
   /// Tells every other rank. The listeners of the others are called, not ours.

@@ -6,6 +6,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "mlx/distributed/bootstrap/socket.h"
 
 namespace mlx::core::distributed {
@@ -103,6 +106,25 @@ TEST(Jobs, RankZeroCanServeTheRendezvousAndItsDeathIsNamed) {
   EXPECT_TRUE(job.wait_for_output("Error", Milliseconds{1000}, 0)) << job.transcript();
   ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
   expect_victim_named(job, 3, 0);
+}
+
+TEST(Jobs, RankZeroMayLeaveFirstThoughItServedTheRendezvous) {
+  Processes job("all_operations", {.ranks = 3, .rank0_serves = true});
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  for (int rank = 0; rank < 3; ++rank) EXPECT_EQ(job.exit_code(rank), 0) << job.transcript();
+}
+
+TEST(Jobs, LeaveAFlightRecordOfTheirFailure) {
+  char folder[] = "/tmp/mlx-flight-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  Processes job("sum_forever", {.ranks = 2, .variables = {{"MLX_FLIGHT_DIR", folder}}});
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  job.signal(1, SIGKILL);
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  std::ifstream file(std::string(folder) + "/flight-0-0.json");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr("Rank 1 is lost"));
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Jobs, EndWithAnErrorForWhoDoesNotKnowTheSecret) {

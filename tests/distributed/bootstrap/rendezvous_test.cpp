@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
 #include "distributed/ranks.h"
 #include "mlx/distributed/bootstrap/handshake.h"
@@ -139,6 +140,22 @@ TEST(Rendezvous, SaysWhoeverIsMissing) {
       EXPECT_EQ(error.where().peer, 1);
     }
   });
+}
+
+TEST(Rendezvous, DoesNotWaitForWhoHasDied) {
+  const Secret secret = Secret::random();
+  RendezvousServer server(options_of(secret, 2));
+  Rendezvous survivor(environment_of(0, 2, server.address(), secret), kDeaf, after(kSoon));
+  const Identity one{0, 1, Identity::Purpose::rendezvous, 0};
+  Socket dying = connect_authenticated(server.address(), secret, one, -1, after(kSoon), false);
+  std::thread death([&] { dying.close(); });
+  try {
+    survivor.get("what rank 1 will never set", after(kSoon));
+    ADD_FAILURE() << "no error";
+  } catch (const PeerLostError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("Rank 1 is lost"));
+  }
+  death.join();
 }
 
 TEST(Rendezvous, WithoutAServerEndsAtTheDeadline) {
