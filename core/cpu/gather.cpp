@@ -18,7 +18,7 @@ constexpr int64_t kGrainBytes = 1 << 16;
 // is all pieces in that order. Elements.
 struct Pieces {
   std::vector<int64_t> outer;
-  std::vector<int64_t> offsets;
+  Positions offsets;
   SliceRuns runs;
 };
 
@@ -32,7 +32,7 @@ void copy_pieces(std::byte* dst, const std::byte* src, const Pieces& pieces, int
   const int64_t grain = 1 + kGrainBytes / static_cast<int64_t>(bytes + sizeof(int64_t));
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
     auto r = static_cast<size_t>(begin % runs);
-    auto k = static_cast<size_t>(begin / runs % slices);
+    int64_t k = begin / runs % slices;
     auto o = static_cast<size_t>(begin / runs / slices);
     std::byte* to = dst + begin * static_cast<int64_t>(bytes);
     for (int64_t i = begin; i < end; ++i, to += bytes) {
@@ -40,7 +40,7 @@ void copy_pieces(std::byte* dst, const std::byte* src, const Pieces& pieces, int
       std::memcpy(to, src + at * itemsize, kBytes > 0 ? kBytes : bytes);
       if (++r == pieces.runs.starts.size()) {
         r = 0;
-        if (++k == pieces.offsets.size()) {
+        if (++k == slices) {
           k = 0;
           ++o;
         }
@@ -72,7 +72,7 @@ void collect(array& out, const array& from, const Pieces& pieces) {
 }
 
 template <typename T>
-void take_rows(array& out, const array& from, const std::vector<int64_t>& positions, int axis) {
+void take_rows(array& out, const array& from, const Positions& positions, int axis) {
   Strides strides = from.strides();
   const int64_t step = strides[axis];
   strides[axis] = 0;
@@ -81,9 +81,11 @@ void take_rows(array& out, const array& from, const std::vector<int64_t>& positi
   T* dst = out.data<T>();
   parallel_for(static_cast<int64_t>(out.size()), kGrainBytes / 8, [&](int64_t begin, int64_t end) {
     for_each_row(out.shape(), strides, begin, end, [&](int64_t p, int64_t offset, int64_t count) {
+      const int64_t* at = positions.data() + p;
+      const T* row = src + offset;
+      T* to = dst + p;
       for (int64_t i = 0; i < count; ++i) {
-        const int64_t position = positions[static_cast<size_t>(p + i)];
-        dst[p + i] = src[offset + i * along_row + position * step];
+        to[i] = row[i * along_row + at[i] * step];
       }
     });
   });
@@ -115,8 +117,8 @@ void take(const KernelArgs& args) {
   Pieces pieces{every_start(a, at),
                 index_positions(args.inputs[1], {axis, a.shape()[at], 1}, "take"),
                 runs_of(a, at + 1, a.ndim())};
-  for (int64_t& offset : pieces.offsets) {
-    offset *= a.strides()[at];
+  for (int64_t k = 0; k < static_cast<int64_t>(pieces.offsets.size()); ++k) {
+    pieces.offsets[k] *= a.strides()[at];
   }
   collect(args.outputs[0], a, pieces);
 }
@@ -124,7 +126,7 @@ void take(const KernelArgs& args) {
 void gather(const KernelArgs& args) {
   const auto& [axes, slice_sizes] = args.attrs.get<GatherAttrs>();
   const array& a = args.inputs[0];
-  const auto offsets =
+  const Positions offsets =
       slice_offsets(args.inputs.subspan(1), axes, slice_sizes, a.shape(), a.strides(), "gather");
   const SliceRuns runs = slice_runs({slice_sizes.data(), slice_sizes.size()},
                                     {a.strides().data(), a.strides().size()});
@@ -135,7 +137,7 @@ void take_along(const KernelArgs& args) {
   const array& a = args.inputs[0];
   array& out = args.outputs[0];
   const int axis = args.attrs.get<TakeAlongAttrs>().axis;
-  const auto positions =
+  const Positions positions =
       index_positions(args.inputs[1], {axis, a.shape()[axis], 1}, "take_along_axis");
   allocate(out);
   switch (a.itemsize()) {

@@ -20,15 +20,32 @@ struct IndexedAxis {
   int64_t span;
 };
 
+/// A list of positions or offsets. In the allocator's memory, because fresh
+/// pages would cost more than what they are used for.
+class Positions {
+ public:
+  explicit Positions(size_t count);
+
+  size_t size() const { return storage_.size(); }
+  const int64_t* data() const { return data_; }
+  int64_t* data() { return data_; }
+  int64_t operator[](int64_t i) const { return data_[i]; }
+  int64_t& operator[](int64_t i) { return data_[i]; }
+
+ private:
+  array storage_;
+  int64_t* data_;
+};
+
 /// The values of an index array in row-major order; negative ones count from the end.
 /// Errors: std::out_of_range unless position .. position + span lies inside the axis.
-std::vector<int64_t> index_positions(const array& index, IndexedAxis axis, std::string_view op);
+Positions index_positions(const array& index, IndexedAxis axis, std::string_view op);
 
 /// Where the slices begin that the index arrays name, in elements from the
 /// first of an array with this shape and strides. No index arrays name one slice.
-std::vector<int64_t> slice_offsets(std::span<const array> indices, const std::vector<int>& axes,
-                                   const Shape& slice, const Shape& shape, const Strides& strides,
-                                   std::string_view op);
+Positions slice_offsets(std::span<const array> indices, const std::vector<int>& axes,
+                        const Shape& slice, const Shape& shape, const Strides& strides,
+                        std::string_view op);
 
 /// A slice as runs of adjacent elements, in row-major order.
 struct SliceRuns {

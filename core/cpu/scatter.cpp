@@ -50,8 +50,8 @@ struct Target {
 
 // Threads share out the elements of a slice, not the slices: two of those may
 // name the same place, and its updates shall apply in order.
-void write_slices(const Target& target, const std::byte* updates,
-                  const std::vector<int64_t>& offsets, const SliceRuns& runs, bool may_overlap) {
+void write_slices(const Target& target, const std::byte* updates, const Positions& offsets,
+                  const SliceRuns& runs, bool may_overlap) {
   const auto count = static_cast<int64_t>(runs.starts.size());
   const auto slices = static_cast<int64_t>(offsets.size());
   const bool by_run = count > 1;
@@ -61,10 +61,10 @@ void write_slices(const Target& target, const std::byte* updates,
     const int64_t skip = by_run ? 0 : begin;
     const int64_t length = by_run ? runs.length : end - begin;
     const std::byte* slice = updates;
-    for (int64_t offset : offsets) {
+    for (int64_t k = 0; k < slices; ++k) {
       for (size_t r = first; r < last; ++r) {
         const int64_t from = static_cast<int64_t>(r) * runs.length + skip;
-        target.combine(target.data + (offset + runs.starts[r] + skip) * target.itemsize,
+        target.combine(target.data + (offsets[k] + runs.starts[r] + skip) * target.itemsize,
                        slice + from * target.itemsize, length);
       }
       slice += count * runs.length * target.itemsize;
@@ -89,7 +89,7 @@ void scatter(const KernelArgs& args) {
       std::any_of(axes.begin(), axes.end(), [&](int axis) { return slice[axis] > 1; });
   const Shape shape = args.inputs[0].shape();
   const Strides strides = row_major(shape);
-  const auto offsets = slice_offsets(indices, axes, slice, shape, strides, "scatter");
+  const Positions offsets = slice_offsets(indices, axes, slice, shape, strides, "scatter");
   const SliceRuns runs = slice_runs({slice.data(), slice.size()}, {strides.data(), strides.size()});
   update(args.outputs[0], args.inputs[0], updates, mode, [&](array& to, const array& from) {
     const Target target{to.data<std::byte>(), static_cast<int64_t>(to.itemsize()),
@@ -102,7 +102,7 @@ void scatter_along(const KernelArgs& args) {
   const auto& [axis, mode] = args.attrs.get<ScatterAlongAttrs>();
   const Shape shape = args.inputs[1].shape();
   const std::string_view op = mode == ScatterMode::add ? "scatter_add_axis" : "put_along_axis";
-  const auto positions =
+  const Positions positions =
       index_positions(args.inputs[1], {axis, args.inputs[0].shape()[axis], 1}, op);
   Strides strides = row_major(args.inputs[0].shape());
   const int64_t step = strides[axis];
@@ -119,11 +119,10 @@ void scatter_along(const KernelArgs& args) {
     const auto* src = from.data<std::byte>();
     const auto write = [&](int64_t p, int64_t offset, int64_t count) {
       for (int64_t i = p; i < p + count; ++i, offset += strides.back()) {
-        combine(dst + (offset + positions[static_cast<size_t>(i)] * step) * itemsize,
-                src + i * itemsize, 1);
+        combine(dst + (offset + positions[i] * step) * itemsize, src + i * itemsize, 1);
       }
     };
-    if (!positions.empty()) {
+    if (positions.size() > 0) {
       parallel_for(static_cast<int64_t>(positions.size()) / block, 1 + kGrain / block,
                    [&](int64_t begin, int64_t end) {
                      for_each_row(shape, strides, begin * block, end * block, write);

@@ -1,6 +1,7 @@
 // Writing at indices: scatter and its kin.
 
 #include <algorithm>
+#include <cstdint>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
@@ -203,9 +204,9 @@ array masked_scatter(const array& a, const array& mask, const array& src, Stream
     return src.size() == 0 ? a : where(chosen, values, a, s);
   }
   // The n-th chosen element gets the n-th value.
-  const array flat = astype(flatten(chosen, s), int64, s);
-  const array count = cumsum(flat, 0, false, true, s);
-  const array rank = multiply(flat, subtract(count, array(int64_t{1}), s), s);
+  const Dtype counter = a.size() < INT32_MAX ? int32 : int64;
+  const array flat = astype(flatten(chosen, s), counter, s);
+  const array rank = multiply(flat, cumsum(flat, 0, false, false, s), s);
   return where(chosen, reshape(take(values, rank, s), a.shape(), s), a, s);
 }
 
