@@ -77,7 +77,7 @@ struct Min {
   static Acc identity() { return extreme<T>(true); }
   static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(v, acc)) ? acc : v; }
 };
-// Floating-point types only; log(exp(a) + exp(b)) without overflow.
+// log(exp(a) + exp(b)) without overflow.
 template <typename T>
 struct LogAddExp {
   using Acc = Wide<T>;
@@ -90,6 +90,18 @@ struct LogAddExp {
     const Acc high = std::max(acc, v);
     const Acc low = std::min(acc, v);
     return std::isinf(high) || low == identity() ? high : high + std::log1p(std::exp(low - high));
+  }
+};
+
+template <>
+struct LogAddExp<complex64_t> {
+  using Acc = std::complex<double>;
+  static Acc identity() { return {-std::numeric_limits<double>::infinity(), 0}; }
+  static Acc step(Acc acc, complex64_t value) {
+    const Acc v(value.real(), value.imag());
+    const Acc high = acc.real() < v.real() ? v : acc;
+    const Acc low = acc.real() < v.real() ? acc : v;
+    return low.real() == identity().real() ? high : high + std::log(1.0 + std::exp(low - high));
   }
 };
 
@@ -161,7 +173,7 @@ void scan_type(const array& in, array& out, const ScanAttrs& attrs, const Extent
     case ScanKind::min:
       return scan_along<T, Min<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
     case ScanKind::logaddexp:
-      if constexpr (std::is_floating_point_v<T>) {
+      if constexpr (!std::is_integral_v<T>) {
         return scan_along<T, LogAddExp<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
       }
   }

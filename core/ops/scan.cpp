@@ -149,7 +149,10 @@ array cummin(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
 }
 
 array logcumsumexp(const array& a, int axis, bool reverse, bool inclusive, StreamOrDevice s) {
-  return scan(ScanKind::logaddexp, a, axis, reverse, inclusive, "logcumsumexp", std::move(s));
+  // Integers keep their dtype, as in MLX, but add up as floats.
+  const array x = issubdtype(a.dtype(), inexact) ? a : astype(a, float32, s);
+  const array y = scan(ScanKind::logaddexp, x, axis, reverse, inclusive, "logcumsumexp", s);
+  return astype(y, a.dtype(), s);
 }
 array logcumsumexp(const array& a, bool reverse, bool inclusive, StreamOrDevice s) {
   return logcumsumexp(flatten(a, s), 0, reverse, inclusive, s);

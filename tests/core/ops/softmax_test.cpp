@@ -206,6 +206,20 @@ TEST(Scan, TakesEveryAxisDirectionAndLayout) {
   }
 }
 
+TEST(Scan, LogcumsumexpTakesIntegersAndComplexNumbers) {
+  const array ints = logcumsumexp(array({1, 2, 3}));
+  EXPECT_EQ(ints.dtype(), int32);
+  EXPECT_TRUE(array_equal(ints, array({1, 2, 3})).item<bool>());
+  const std::complex<float> z[] = {{1, 1}, {2, 0}, {3, -2}};
+  array y = logcumsumexp(array(z, {3}, complex64));
+  y.eval();
+  std::complex<double> total = 0;
+  for (int i = 0; i < 3; ++i) {
+    total += std::exp(std::complex<double>(z[i]));
+    EXPECT_NEAR(std::abs(std::complex<double>(y.data<complex64_t>()[i]) - std::log(total)), 0, 1e-5);
+  }
+}
+
 TEST(Scan, TakesIntegers) {
   for (const Scan& scan : kScans) {
     if (std::string_view(scan.name) == "logcumsumexp") {
