@@ -2,7 +2,6 @@
 // deadline, recorder, and what becomes of a failure.
 
 #include <algorithm>
-#include <cstring>
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/algorithms/algorithms.h"
@@ -69,7 +68,7 @@ Circumstances GroupImpl::circumstances(const Collective& c, const Header& h) con
 
 void GroupImpl::run(const Collective& c) {
   if (size_ == 1) {
-    if (c.in.data() != c.out.data()) std::memmove(c.out.data(), c.in.data(), c.out.size());
+    if (c.in.data() != c.out.data()) std::copy_n(c.in.begin(), c.out.size(), c.out.begin());
     return;
   }
   const std::lock_guard turn(turn_);

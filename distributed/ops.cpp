@@ -1,6 +1,6 @@
 #include "mlx/distributed/ops.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
@@ -103,7 +103,8 @@ void run_send(const KernelArgs& args) {
 void run_send_back(const KernelArgs& args) {
   run(args, Operation::send, bytes_of(args.inputs[0]), {});
   allocate(args.outputs[0]);
-  std::memset(args.outputs[0].data<std::byte>(), 0, args.outputs[0].nbytes());
+  const auto zeros = bytes_of(args.outputs[0]);
+  std::fill(zeros.begin(), zeros.end(), std::byte{0});
 }
 
 void run_recv(const KernelArgs& args) {

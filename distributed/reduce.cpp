@@ -1,7 +1,7 @@
 #include "mlx/distributed/reduce.h"
 
+#include <algorithm>
 #include <array>
-#include <cstring>
 #include <type_traits>
 
 namespace mlx::core::distributed {
@@ -69,7 +69,7 @@ void fold(void* acc, const void* in, size_t count) {
 template <typename To, typename From>
 void convert(void* to, const void* from, size_t count) {
   if constexpr (std::is_same_v<To, From>) {
-    std::memcpy(to, from, count * sizeof(To));
+    std::copy_n(static_cast<const From*>(from), count, static_cast<To*>(to));
   } else {
     auto* a = static_cast<To*>(to);
     auto* b = static_cast<const From*>(from);
