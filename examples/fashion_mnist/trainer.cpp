@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <numeric>
 #include <random>
 #include <stdexcept>
@@ -102,6 +103,11 @@ Trainer::Trainer(const Options& options, const Dataset& dataset, Group group)
       optimizer_(make_schedule(options, options.epochs * steps_per_epoch_),
                  {.bias_correction = true}),
       loss_and_grad_(nn::value_and_grad(model_, batch_loss)) {
+  const auto folder = std::filesystem::absolute(options_.checkpoint).parent_path();
+  if (!std::filesystem::is_directory(folder)) {
+    throw std::runtime_error("The folder for the checkpoint does not exist: " + folder.string() +
+                             ".");
+  }
   optimizer_.init(model_.trainable_parameters());
   if (group_.rank() == 0 && !options_.loss_log.empty()) {
     loss_log_.open(options_.loss_log, options_.resume ? std::ios::app : std::ios::trunc);

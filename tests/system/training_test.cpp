@@ -202,7 +202,7 @@ TEST_F(TrainingTest, AKilledRunResumesWithTheSameNumbers) {
   EXPECT_EQ(parameters("part", 0), parameters("whole", 0));
 }
 
-TEST_F(TrainingTest, LimitStepsStopsAndACheckpointOfAnotherRunIsRefused) {
+TEST_F(TrainingTest, LimitStepsStopsAndACheckpointThatDoesNotFitIsRefused) {
   const Outcome first = run(1, "a", {"--model", "mlp", "--epochs", "2", "--limit-steps", "13"});
   ASSERT_EQ(first.exit_code, 0) << first.output;
   EXPECT_EQ(losses("a").size(), 13u);
@@ -212,6 +212,10 @@ TEST_F(TrainingTest, LimitStepsStopsAndACheckpointOfAnotherRunIsRefused) {
   const Outcome none = run(1, "b", {"--model", "mlp", "--resume"});
   EXPECT_NE(none.exit_code, 0);
   EXPECT_THAT(none.output, HasSubstr("no checkpoint"));
+  fs::resize_file(path("a.safetensors"), fs::file_size(path("a.safetensors")) / 2);
+  const Outcome half = run(1, "a", {"--model", "mlp", "--epochs", "2", "--resume"});
+  EXPECT_NE(half.exit_code, 0);
+  EXPECT_THAT(half.output, HasSubstr("a.safetensors"));
 }
 
 // A moment is a number of steps that are done; 0 is while the job is starting.
@@ -260,6 +264,10 @@ TEST_F(TrainingTest, RefusesBadOptions) {
   const Outcome large = run_alone({"--data", data_.string(), "--batch-size", "641"});
   EXPECT_NE(large.exit_code, 0);
   EXPECT_THAT(large.output, HasSubstr("--batch-size"));
+  const Outcome folder =
+      run_alone({"--data", data_.string(), "--checkpoint", path("nowhere/x.safetensors")});
+  EXPECT_NE(folder.exit_code, 0);
+  EXPECT_THAT(folder.output, HasSubstr("does not exist"));
   const Outcome uneven = run(3, "run", {"--model", "mlp"});
   EXPECT_NE(uneven.exit_code, 0);
   EXPECT_THAT(uneven.output, HasSubstr("multiple of the number of ranks"));
