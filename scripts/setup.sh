@@ -1,15 +1,23 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that building and testing needs. Safe to run again.
+# Installs the Debian packages that building and testing needs; with --bench
+# also those of the benchmarks. Safe to run again.
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
-  libopenblas-openmp-dev libdnnl-dev liblapacke-dev libasio-dev libssl-dev zlib1g-dev
+  libopenblas-openmp-dev libdnnl-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
-  libgtest-dev libgmock-dev libbenchmark-dev
-  openmpi-bin libopenmpi-dev
+  libgtest-dev libgmock-dev
   dataset-fashion-mnist
 )
+case "${1:-}" in
+  "") ;;
+  --bench) packages+=(libbenchmark-dev openmpi-bin libopenmpi-dev) ;;
+  *)
+    echo "usage: scripts/setup.sh [--bench]" >&2
+    exit 2
+    ;;
+esac
 
 missing=()
 for package in "${packages[@]}"; do
