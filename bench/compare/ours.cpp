@@ -79,13 +79,14 @@ mx::array mlp_loss(const Arrays& p) {
 }
 
 Run mlp_step() {
-  auto params = std::make_shared<Arrays>(Arrays{
-      random({256, 784}), mx::astype(mx::random::randint(0, 10, {256}), mx::uint32),
-      random({784, 1024}) * mx::array(0.03f), random({1024}), random({1024, 1024}) * mx::array(0.03f),
-      random({1024}), random({1024, 10}) * mx::array(0.03f), random({10})});
+  auto params = std::make_shared<Arrays>(
+      Arrays{random({256, 784}), mx::astype(mx::random::randint(0, 10, {256}), mx::uint32),
+             random({784, 1024}) * mx::array(0.03f), random({1024}),
+             random({1024, 1024}) * mx::array(0.03f), random({1024}),
+             random({1024, 10}) * mx::array(0.03f), random({10})});
   mx::eval(*params);
-  auto step = mx::value_and_grad(
-      std::function<mx::array(const Arrays&)>(mlp_loss), std::vector<int>{2, 3, 4, 5, 6, 7});
+  auto step = mx::value_and_grad(std::function<mx::array(const Arrays&)>(mlp_loss),
+                                 std::vector<int>{2, 3, 4, 5, 6, 7});
   return [params, step] {
     auto [loss, grads] = step(*params);
     Arrays outputs{loss};
@@ -109,19 +110,23 @@ Run blas(int n) {
   const mx::array a = random({n, n});
   const mx::array b = random({n, n});
   auto c = std::make_shared<mx::array>(random({n, n}));
-  return [a, b, c, n] {
-    bench::blas_matmul(a.data<float>(), b.data<float>(), c->data<float>(), n);
-  };
+  return
+      [a, b, c, n] { bench::blas_matmul(a.data<float>(), b.data<float>(), c->data<float>(), n); };
 }
 
 const std::map<std::string, Case> kCases = {
     {"scalar_adds", scalar_adds},
     {"add", add_large},
     {"exp", [] { return unary({kStream}, [](const mx::array& x) { return mx::exp(x); }); }},
-    {"gelu", [] { return unary({8, 1000, 4096}, gelu); }},
+    {"gelu",
+     [] {
+       return unary({8, 1000, 4096}, gelu);
+     }},
     {"sum", [] { return unary({kStream}, [](const mx::array& x) { return mx::sum(x); }); }},
     {"softmax",
-     [] { return unary({4096, 4096}, [](const mx::array& x) { return mx::softmax(x, -1); }); }},
+     [] {
+       return unary({4096, 4096}, [](const mx::array& x) { return mx::softmax(x, -1); });
+     }},
     {"matmul_1024", [] { return matmul(1024, mx::float32); }},
     {"matmul_2048", [] { return matmul(2048, mx::float32); }},
     {"matmul_1024_bf16", [] { return matmul(1024, mx::bfloat16); }},
@@ -164,8 +169,7 @@ double median_ms(const Run& run, int repeats) {
   for (int i = 0; i < repeats; ++i) {
     const auto begin = std::chrono::steady_clock::now();
     run();
-    const std::chrono::duration<double, std::milli> took =
-        std::chrono::steady_clock::now() - begin;
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     times.push_back(took.count());
   }
   std::nth_element(times.begin(), times.begin() + repeats / 2, times.end());

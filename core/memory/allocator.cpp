@@ -54,7 +54,8 @@ struct SizeClass {
 
 SizeClass class_of(size_t size) {
   size = std::max<size_t>(size, 64);
-  const int power = static_cast<int>(std::bit_width(size - 1)) - 1;  // 2^power < size <= 2^(power+1)
+  const int power =
+      static_cast<int>(std::bit_width(size - 1)) - 1;  // 2^power < size <= 2^(power+1)
   const size_t base = size_t{1} << power;
   const size_t step = std::max<size_t>(base / kClassesPerDoubling, 8);
   const size_t steps = (size - base + step - 1) / step;

@@ -181,8 +181,8 @@ namespace {
 int checked_axis(int axis, const array& a, std::string_view op) {
   const int ndim = rank_of(a);
   if (axis < -ndim || axis >= ndim) {
-    throw std::out_of_range(concat("[", op, "] Axis: got ", axis, ", expected one of ", ndim,
-                                   " dimensions."));
+    throw std::out_of_range(
+        concat("[", op, "] Axis: got ", axis, ", expected one of ", ndim, " dimensions."));
   }
   return axis < 0 ? axis + ndim : axis;
 }
@@ -418,8 +418,8 @@ std::vector<array> depends(const std::vector<array>& inputs,
   all.insert(all.end(), dependencies.begin(), dependencies.end());
   const Node* first = inputs[0].node();
   const Stream stream = first->op == nullptr ? default_stream(default_device()) : first->stream;
-  return make_nodes(kDepends, std::move(all),
-                    Attrs(DependsAttrs{static_cast<int>(inputs.size())}), stream);
+  return make_nodes(kDepends, std::move(all), Attrs(DependsAttrs{static_cast<int>(inputs.size())}),
+                    stream);
 }
 
 }  // namespace mlx::core

@@ -111,8 +111,7 @@ void expect_nearest_even(float value) {
   const double got = static_cast<float>(Half::from_bits(bits));
   const double error = std::abs(got - value);
   for (int step : {-1, 1}) {
-    const double other =
-        static_cast<float>(Half::from_bits(static_cast<uint16_t>(bits + step)));
+    const double other = static_cast<float>(Half::from_bits(static_cast<uint16_t>(bits + step)));
     if (std::isfinite(other) && std::signbit(other) == std::signbit(got)) {
       const double other_error = std::abs(other - value);
       ASSERT_LE(error, other_error) << value;

@@ -32,7 +32,8 @@ array probe(const array& x, std::function<void()> body, StreamOrDevice s = {}) {
 }
 
 array failing(const array& x, StreamOrDevice s = {}) {
-  return probe(x, [] { throw std::runtime_error("[probe] broken on purpose"); }, s);
+  return probe(
+      x, [] { throw std::runtime_error("[probe] broken on purpose"); }, s);
 }
 
 TEST(Eval, RunsNothingBeforeItIsAsked) {
@@ -185,7 +186,8 @@ TEST(AsyncEval, AnErrorComesOutWhereTheResultIsUsed) {
 TEST(Streams, WorkRunsOnTheThreadOfItsStream) {
   const Stream s = new_stream(Device::cpu);
   std::thread::id id;
-  array x = probe(array(1.0f), [&] { id = std::this_thread::get_id(); }, s);
+  array x = probe(
+      array(1.0f), [&] { id = std::this_thread::get_id(); }, s);
   EXPECT_EQ((x + array(1.0f)).item<float>(), 2.0f);
   EXPECT_NE(id, std::this_thread::get_id());
 }

@@ -216,7 +216,8 @@ TEST(Scan, LogcumsumexpTakesIntegersAndComplexNumbers) {
   std::complex<double> total = 0;
   for (int i = 0; i < 3; ++i) {
     total += std::exp(std::complex<double>(z[i]));
-    EXPECT_NEAR(std::abs(std::complex<double>(y.data<complex64_t>()[i]) - std::log(total)), 0, 1e-5);
+    EXPECT_NEAR(std::abs(std::complex<double>(y.data<complex64_t>()[i]) - std::log(total)), 0,
+                1e-5);
   }
 }
 
