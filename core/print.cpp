@@ -83,15 +83,6 @@ void print_axis(std::ostream& os, const array& a, size_t axis, int64_t offset) {
   os << ']';
 }
 
-template <typename Vec>
-std::ostream& print_list(std::ostream& os, const Vec& values) {
-  os << '(';
-  for (size_t i = 0; i < values.size(); ++i) {
-    os << (i > 0 ? "," : "") << values[i];
-  }
-  return os << ')';
-}
-
 }  // namespace
 
 void PrintFormatter::print(std::ostream& os, bool val) {
@@ -161,7 +152,17 @@ std::ostream& operator<<(std::ostream& os, const float16_t& v) {
 std::ostream& operator<<(std::ostream& os, const bfloat16_t& v) {
   return os << static_cast<float>(v);
 }
-std::ostream& operator<<(std::ostream& os, const Shape& v) { return print_list(os, v); }
-std::ostream& operator<<(std::ostream& os, const std::vector<int>& v) { return print_list(os, v); }
+
+namespace detail {
+void print_list(std::ostream& os, size_t count, const void* values,
+                void (*print)(std::ostream& os, const void* values, size_t i)) {
+  os << '(';
+  for (size_t i = 0; i < count; ++i) {
+    os << (i > 0 ? "," : "");
+    print(os, values, i);
+  }
+  os << ')';
+}
+}  // namespace detail
 
 }  // namespace mlx::core

@@ -129,6 +129,13 @@ array truncated_normal(const array& lower, const array& upper, const Shape& shap
 array truncated_normal(const array& lower, const array& upper, Dtype dtype = float32,
                        const std::optional<array>& key = std::nullopt, StreamOrDevice s = {});
 
+/// The normal distribution with that mean and covariance.
+/// Shapes: mean [..., n], cov [..., n, n]; `shape` is what their leading axes
+/// broadcast to; the result has one more axis, of n. Dtypes: float32.
+/// Errors: std::invalid_argument for other shapes or dtypes.
+array multivariate_normal(const array& mean, const array& cov, const Shape& shape, Dtype dtype,
+                          const std::optional<array>& key = std::nullopt, StreamOrDevice s = {});
+
 /// The standard Gumbel distribution. Dtypes: float16, bfloat16, float32.
 /// Errors: std::invalid_argument for other dtypes.
 array gumbel(const Shape& shape, Dtype dtype = float32,

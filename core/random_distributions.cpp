@@ -8,6 +8,8 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/linalg_ops.h"
+#include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/reduction_axes.h"
 #include "mlx/core/ops/shape.h"
@@ -151,6 +153,28 @@ array truncated_normal(const array& lower, const array& upper, Dtype dtype, cons
 }
 
 // ---- other distributions of floats
+
+array multivariate_normal(const array& mean, const array& cov, const Shape& shape, Dtype dtype,
+                          const std::optional<array>& key, StreamOrDevice s) {
+  require(dtype == float32, "[multivariate_normal] Dtype: got ", dtype, ", expected float32.");
+  require(mean.ndim() >= 1 && cov.ndim() >= 2 && cov.shape(-1) == cov.shape(-2) &&
+              mean.shape(-1) == cov.shape(-1),
+          "[multivariate_normal] Mean and covariance: got shapes ", mean.shape(), " and ",
+          cov.shape(), ", expected [..., n] and [..., n, n].");
+  const Shape leading = broadcast_shapes(Shape(mean.shape().begin(), mean.shape().end() - 1),
+                                         Shape(cov.shape().begin(), cov.shape().end() - 2));
+  require_shape(leading, shape, "multivariate_normal");
+  const Stream stream = to_stream(s);
+  // The symmetric root of the covariance, from its singular values.
+  const Arrays usv = make_nodes(kSvd, {astype(cov, float32, stream)}, Attrs(), stream);
+  const array scaled = multiply(usv[0], expand_dims(sqrt(usv[1], stream), -2, stream), stream);
+  const array root = matmul(scaled, usv[2], stream);
+  Shape full = shape;
+  full.push_back(mean.shape(-1));
+  const array z = normal(full, float32, key, stream);
+  const array correlated = squeeze(matmul(expand_dims(z, -2, stream), root, stream), -2, stream);
+  return add(correlated, astype(mean, float32, stream), stream);
+}
 
 array gumbel(const Shape& shape, Dtype dtype, const OptionalKey& key, StreamOrDevice s) {
   const auto negative_log = [&](const array& x) { return negative(log(x, s), s); };

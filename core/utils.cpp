@@ -3,7 +3,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "mlx/core/graph/node.h"
@@ -112,4 +114,38 @@ int next_power_of_2(int n) {
   return power;
 }
 
+namespace env {
+
+int get_var(const char* name, int default_value) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) {
+    return default_value;
+  }
+  int number = default_value;
+  const std::string_view text(value);
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::string get_var(const char* name, const char* default_value) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? default_value : value;
+}
+
+int bfs_max_width() { return get_var("MLX_BFS_MAX_WIDTH", 20); }
+int max_ops_per_buffer(int default_value) {
+  return get_var("MLX_MAX_OPS_PER_BUFFER", default_value);
+}
+int max_mb_per_buffer(int default_value) { return get_var("MLX_MAX_MB_PER_BUFFER", default_value); }
+int residency_set_max_pct() { return get_var("MLX_RESIDENCY_SET_MAX_PCT", 0); }
+bool residency_debug() { return get_var("MLX_RESIDENCY_DEBUG", 0) != 0; }
+bool metal_fast_synch() { return get_var("MLX_METAL_FAST_SYNCH", 0) != 0; }
+bool enable_tf32() { return get_var("MLX_ENABLE_TF32", 1) != 0; }
+int nccl_timeout(int default_value) { return get_var("MLX_NCCL_TIMEOUT", default_value); }
+const std::string& metal_gpu_arch() {
+  static const std::string arch = get_var("MLX_METAL_GPU_ARCH", "");
+  return arch;
+}
+
+}  // namespace env
 }  // namespace mlx::core

@@ -132,10 +132,50 @@ std::ostream& operator<<(std::ostream& os, array a);
 std::ostream& operator<<(std::ostream& os, const complex64_t& v);
 std::ostream& operator<<(std::ostream& os, const float16_t& v);
 std::ostream& operator<<(std::ostream& os, const bfloat16_t& v);
-std::ostream& operator<<(std::ostream& os, const Shape& v);
-std::ostream& operator<<(std::ostream& os, const std::vector<int>& v);
+
+template <typename T>
+inline constexpr bool is_vector_v = false;
+template <typename T, typename Allocator>
+inline constexpr bool is_vector_v<std::vector<T, Allocator>> = true;
+template <typename T, size_t kInline>
+inline constexpr bool is_vector_v<SmallVector<T, kInline>> = true;
+
+namespace detail {
+void print_list(std::ostream& os, size_t count, const void* values,
+                void (*print)(std::ostream& os, const void* values, size_t i));
+}  // namespace detail
+
+/// Shapes and other vectors as (2,3).
+template <typename Vec, typename = std::enable_if_t<is_vector_v<Vec>>>
+std::ostream& operator<<(std::ostream& os, const Vec& v) {
+  detail::print_list(os, v.size(), &v, [](std::ostream& out, const void* values, size_t i) {
+    out << (*static_cast<const Vec*>(values))[i];
+  });
+  return os;
+}
 
 bool is_power_of_2(int n);
 int next_power_of_2(int n);
+
+/// The settings that MLX takes from the environment. Those of devices and
+/// schedulers that this library does not have are read for programs that ask;
+/// they change nothing here.
+namespace env {
+
+/// The variable's value, or the default if it is not set (or not a number).
+int get_var(const char* name, int default_value);
+std::string get_var(const char* name, const char* default_value);
+
+int bfs_max_width();
+int max_ops_per_buffer(int default_value);
+int max_mb_per_buffer(int default_value);
+int residency_set_max_pct();
+bool residency_debug();
+bool metal_fast_synch();
+bool enable_tf32();
+int nccl_timeout(int default_value);
+const std::string& metal_gpu_arch();
+
+}  // namespace env
 
 }  // namespace mlx::core

@@ -12,10 +12,12 @@
 #include "mlx/core/cpu/slice.h"
 #include "mlx/core/cpu/softmax.h"
 #include "mlx/core/cpu/sort.h"
+#include "mlx/core/cpu/svd.h"
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
 #include "mlx/core/ops/indexing_ops.h"
+#include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
@@ -50,6 +52,8 @@ const Row kKernels[] = {
     {&kTakeAlong, take_along},
     {&kScatter, scatter},
     {&kScatterAlong, scatter_along},
+    // linear algebra
+    {&kSvd, svd},
     // reductions
     {&kReduce[static_cast<int>(ReduceKind::sum)], reduce},
     {&kReduce[static_cast<int>(ReduceKind::prod)], reduce},

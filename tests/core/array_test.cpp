@@ -228,6 +228,17 @@ TEST(AxisIndex, CountsFromTheEndAndIsChecked) {
   EXPECT_THROW(normalize_axis_index(0, 0), std::invalid_argument);
 }
 
+TEST(Env, VariablesHaveDefaults) {
+  EXPECT_EQ(env::get_var("MLX_TEST_UNSET", 3), 3);
+  EXPECT_EQ(env::get_var("MLX_TEST_UNSET", "text"), "text");
+  setenv("MLX_TEST_SET", "17", 1);
+  EXPECT_EQ(env::get_var("MLX_TEST_SET", 3), 17);
+  EXPECT_EQ(env::get_var("MLX_TEST_SET", "text"), "17");
+  setenv("MLX_TEST_SET", "no number", 1);
+  EXPECT_EQ(env::get_var("MLX_TEST_SET", 3), 3);
+  EXPECT_TRUE(env::enable_tf32());
+}
+
 TEST(SafeCast, OverflowIsAnError) {
   EXPECT_EQ(safe_cast(int64_t{5}), 5);
   EXPECT_THROW(safe_cast(uint64_t{1} << 63), std::overflow_error);

@@ -12,9 +12,13 @@
 #include <thread>
 
 #include "core/elements.h"
+#include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/reduce.h"
+#include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/sort.h"
+#include "mlx/core/transforms.h"
 
 using namespace mlx::core;
 using namespace mlx::test;
@@ -452,6 +456,42 @@ TEST(Random, BadArgumentsThrowAtTheCall) {
     EXPECT_THROW(c.call(), std::invalid_argument) << c.name;
   }
   EXPECT_THROW(random::categorical(make({0, 0}, float32), 1), std::out_of_range);
+}
+
+TEST(MultivariateNormal, HasTheMeanAndTheCovariance) {
+  const array mean({1.0f, -2.0f});
+  const array cov({2.0f, 0.6f, 0.6f, 0.5f}, {2, 2});
+  const int n = 200'000;
+  const array x = random::multivariate_normal(mean, cov, {n}, float32, key(5));
+  EXPECT_EQ(x.shape(), (Shape{n, 2}));
+  array m = mlx::core::mean(x, 0);
+  const array centered = x - m;
+  array c = matmul(transpose(centered), centered) / n;
+  eval(m, c);
+  EXPECT_NEAR(m.data<float>()[0], 1.0f, 0.02f);
+  EXPECT_NEAR(m.data<float>()[1], -2.0f, 0.02f);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_NEAR(c.data<float>()[i], cov.data<float>()[i], 0.02f);
+  }
+}
+
+TEST(MultivariateNormal, IsTheNormalTimesTheSymmetricRoot) {
+  const array z = random::normal({4, 2}, float32, key(9));
+  const array x = random::multivariate_normal(zeros({2}), array({4.0f, 0.0f, 0.0f, 9.0f}, {2, 2}),
+                                              {4}, float32, key(9));
+  EXPECT_TRUE(allclose(x, z * array({2.0f, 3.0f}), 1e-5, 1e-5).item<bool>());
+}
+
+TEST(MultivariateNormal, TakesBatchesAndRefusesOtherShapes) {
+  const array mean = zeros({3, 2});
+  const array cov = broadcast_to(eye(2), {5, 1, 2, 2});
+  EXPECT_EQ(random::multivariate_normal(mean, cov, {5, 3}, float32, key(1)).shape(),
+            (Shape{5, 3, 2}));
+  EXPECT_THROW(random::multivariate_normal(mean, eye(3), {3}, float32), std::invalid_argument);
+  EXPECT_THROW(random::multivariate_normal(mean, eye(2), {4}, float32), std::invalid_argument);
+  EXPECT_THROW(random::multivariate_normal(mean, eye(2), {3}, float16), std::invalid_argument);
+  EXPECT_THROW(random::multivariate_normal(array(0.0f), eye(2), {}, float32),
+               std::invalid_argument);
 }
 
 }  // namespace
