@@ -23,7 +23,7 @@ EnvironmentMap shared_environment(const EnvironmentMap& inherited, const Options
   for (const char* name : kOfAnotherJob) out.erase(name);
   out.emplace("OMP_NUM_THREADS", std::to_string(std::max(1, cores / options.ranks)));
   if (terminal.present) {
-    out.insert_or_assign("MLX_LAUNCH_TTY", "1");
+    out.insert_or_assign("MLX_LAUNCH_TTY", std::string("1"));
     if (terminal.columns > 0) out["COLUMNS"] = std::to_string(terminal.columns);
   }
   for (const auto& [name, value] : options.environment) out[name] = value;
