@@ -30,7 +30,7 @@ Options read_options(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    std::exit(app.exit(error));
+    std::exit(app.exit(error) == 0 ? 0 : 2);  // 0: --help
   }
   if (options.checkpoint.empty()) {
     options.checkpoint = "fashion_mnist_" + options.model + ".safetensors";
