@@ -4,6 +4,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <mutex>
+
+#if defined(__SANITIZE_THREAD__)
+#include <thread>
+#include <vector>
+#endif
 
 namespace mlx::core::cpu {
 
@@ -19,10 +25,8 @@ void parallel_ranges(int64_t count, int64_t grain, RangeBody body, void* context
     return;
   }
   std::exception_ptr error;
-#pragma omp parallel num_threads(threads)
-  {
-    const int64_t share = omp_get_num_threads();
-    const int64_t mine = omp_get_thread_num();
+  std::mutex mutex;
+  const auto run = [&](int64_t mine, int64_t share) {
     const int64_t begin = count * mine / share;
     const int64_t end = count * (mine + 1) / share;
     try {
@@ -30,12 +34,26 @@ void parallel_ranges(int64_t count, int64_t grain, RangeBody body, void* context
         body(context, begin, end);
       }
     } catch (...) {
-#pragma omp critical(mlx_parallel_error)
+      const std::lock_guard lock(mutex);
       if (!error) {
         error = std::current_exception();
       }
     }
+  };
+#if defined(__SANITIZE_THREAD__)
+  // The thread sanitizer does not see libgomp's synchronisation.
+  std::vector<std::thread> team;
+  for (int i = 1; i < threads; ++i) {
+    team.emplace_back([&run, i, threads] { run(i, threads); });
   }
+  run(0, threads);
+  for (std::thread& thread : team) {
+    thread.join();
+  }
+#else
+#pragma omp parallel num_threads(threads)
+  run(omp_get_thread_num(), omp_get_num_threads());
+#endif
   if (error) {
     std::rethrow_exception(error);
   }
