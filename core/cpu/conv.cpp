@@ -23,16 +23,6 @@ constexpr int64_t kBlockBytes = 1 << 19;
 // 16-bit floats are computed in float32, so that sums over blocks stay exact enough.
 Dtype compute_dtype(Dtype dtype) { return dtype == float64 ? float64 : float32; }
 
-array in_dtype(const array& x, Dtype dtype) {
-  if (x.dtype() == dtype) {
-    return row_contiguous(x);
-  }
-  array out = make_array(x.shape(), dtype);
-  allocate(out);
-  copy_to(x, out.data<void>(), dtype);
-  return out;
-}
-
 // One convolution's arrays, row-contiguous and in the dtype of computation.
 struct Problem {
   ConvWindows windows;
@@ -177,7 +167,7 @@ void convolution(const KernelArgs& args) {
   compute_into(out, dtype, [&](array& result) {
     const Problem p = make_problem(input.shape(), weight.shape(), out.shape(),
                                    args.attrs.get<ConvAttrs>(), dtype);
-    convolve(p, in_dtype(input, dtype), in_dtype(weight, dtype), result);
+    convolve(p, row_contiguous(input, dtype), row_contiguous(weight, dtype), result);
   });
 }
 
@@ -189,7 +179,7 @@ void convolution_weight_grad(const KernelArgs& args) {
   compute_into(out, dtype, [&](array& result) {
     const Problem p = make_problem(input.shape(), out.shape(), g.shape(),
                                    args.attrs.get<ConvWeightGradAttrs>().conv, dtype);
-    weight_cotangent(p, in_dtype(input, dtype), in_dtype(g, dtype), result);
+    weight_cotangent(p, row_contiguous(input, dtype), row_contiguous(g, dtype), result);
   });
 }
 

@@ -85,6 +85,16 @@ array row_contiguous(const array& src) {
   return out;
 }
 
+array row_contiguous(const array& src, Dtype dtype) {
+  if (src.dtype() == dtype) {
+    return row_contiguous(src);
+  }
+  array out = make_array(src.shape(), dtype);
+  allocate(out);
+  copy_to(src, out.data<void>(), dtype);
+  return out;
+}
+
 array without_transpose(const array& src) {
   return is_transposed(TileView::of(src, src.shape())) ? row_contiguous(src) : src;
 }

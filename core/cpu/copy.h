@@ -15,6 +15,8 @@ void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& st
 
 /// `src` itself if it is row-contiguous, otherwise a row-contiguous copy.
 array row_contiguous(const array& src);
+/// The same in dtype `dtype`.
+array row_contiguous(const array& src, Dtype dtype);
 
 /// `src` itself, unless reading it in row-major order would fetch a cache line
 /// for each element of a large array: then a row-contiguous copy.

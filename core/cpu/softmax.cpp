@@ -44,23 +44,12 @@ void softmax_narrow_rows(const array& in, array& out, const SoftmaxLoops& loops)
   });
 }
 
-// The operand row-major in the result's dtype.
-array prepared(const array& in, Dtype dtype) {
-  if (in.dtype() == dtype && in.flags().row_contiguous) {
-    return in;
-  }
-  array copy = make_array(in.shape(), dtype);
-  allocate(copy);
-  copy_to(in, copy.data<void>(), dtype);
-  return copy;
-}
-
 }  // namespace
 
 void softmax(const KernelArgs& args) {
   static const SoftmaxLoops& loops = MLX_CHOOSE_LOOPS(kSoftmaxLoops);
   array& out = args.outputs[0];
-  const array in = prepared(args.inputs[0], out.dtype());
+  const array in = row_contiguous(args.inputs[0], out.dtype());
   allocate(out);
   if (out.dtype() == float64) {
     softmax_rows<double>(in, out, loops.row_f64);
