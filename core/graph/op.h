@@ -44,6 +44,21 @@ struct JvpArgs {
   Stream stream;
 };
 
+/// What a vmap rule gets: for each input the axis that is mapped, or -1 if it
+/// is not. At least one is.
+struct VmapArgs {
+  Inputs inputs;
+  std::span<const int> axes;
+  const Attrs& attrs;
+  Stream stream;
+};
+
+/// The outputs over all of the mapped axis, and where it is in each.
+struct Mapped {
+  Arrays outputs;
+  std::vector<int> axes;
+};
+
 /// What a kernel gets. The inputs are evaluated; the kernel gives each output
 /// its data (set_data or copy_shared_buffer).
 struct KernelArgs {
@@ -80,6 +95,8 @@ struct Op {
   Arrays (*vjp)(const VjpArgs&) = nullptr;
   /// Null: derived from vjp, which is linear in its cotangents.
   Arrays (*jvp)(const JvpArgs&) = nullptr;
+  /// Null: element-wise ops follow from their row; all others are refused.
+  Mapped (*vmap)(const VmapArgs&) = nullptr;
   /// For ops that bring their own kernel for every device: views, collectives, custom ops.
   Kernel run = nullptr;
   /// Not null: an element-wise op, run by tile programs.
