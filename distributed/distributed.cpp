@@ -2,55 +2,24 @@
 
 #include <map>
 #include <mutex>
-#include <numeric>
 #include <stdexcept>
 
 #include "mlx/core/base/error.h"
-#include "mlx/distributed/bootstrap/job.h"
-#include "mlx/distributed/group.h"
+#include "mlx/distributed/backends.h"
 #include "mlx/distributed/transports/memory.h"
-#include "mlx/distributed/transports/registry.h"
 
 namespace mlx::core::distributed {
 namespace {
 
 using detail::GroupImpl;
 
-// A group over a job: hears what happens to the job's ranks as long as it lives.
-class JobGroup final : public GroupImpl {
- public:
-  JobGroup(std::shared_ptr<Job> job, std::unique_ptr<Transport> transport)
-      : GroupImpl(std::move(transport), options_for(*job)), job_(std::move(job)) {
-    subscription_ = job_->subscribe([this](const Failure& failure) { notice(failure); });
-  }
-  ~JobGroup() override { job_->unsubscribe(subscription_); }
-
- private:
-  static detail::GroupOptions options_for(Job& job) {
-    const Environment& e = job.environment();
-    detail::GroupOptions options;
-    options.generation = e.generation;
-    options.world_ranks.resize(static_cast<size_t>(e.world_size));
-    std::iota(options.world_ranks.begin(), options.world_ranks.end(), 0);
-    options.operation_limit = e.limits.operation;
-    options.algorithm = e.algorithm;
-    options.flight_folder = e.flight_folder;
-    options.report = [&job](const Failure& failure) { job.report(failure); };
-    return options;
-  }
-
-  const std::shared_ptr<Job> job_;
-  int subscription_ = 0;
-};
-
-struct Made {
-  std::shared_ptr<GroupImpl> group;
-  bool by_job = false;  // else alone, for want of one
-};
-
+// The groups that init() has made, by backend. A process that found no job for
+// a backend is alone there.
 struct Cache {
   std::mutex mutex;
-  std::map<std::string, Made> groups;
+  std::map<std::string_view, std::shared_ptr<GroupImpl>> joined;
+  std::shared_ptr<GroupImpl> any;    // of the first backend that was joined
+  std::shared_ptr<GroupImpl> alone;  // a group of one
 };
 
 Cache& cache() {
@@ -58,32 +27,39 @@ Cache& cache() {
   return instance;
 }
 
-std::shared_ptr<GroupImpl> group_of_one() {
-  detail::GroupOptions options;
-  options.world_ranks = {0};
-  return std::make_shared<GroupImpl>(std::move(make_memory_transports(1)[0]), std::move(options));
+std::shared_ptr<GroupImpl> join(Cache& all, const Backend& b) {
+  if (const auto at = all.joined.find(b.name); at != all.joined.end()) return at->second;
+  if (!b.available()) return nullptr;
+  const std::shared_ptr<World> world = b.join();
+  if (!world) return nullptr;
+  auto group = world->everyone();
+  all.joined.emplace(b.name, group);
+  if (!all.any) all.any = group;
+  return group;
 }
 
-Made make_group(bool available) {
-  Environment environment = read_environment();
-  const bool by_job = available && environment.rendezvous.has_value();
-  if (!by_job || environment.world_size == 1) return {group_of_one(), by_job};
-  const TransportKind& kind = transport_kind(environment.transport);
-  auto job = std::make_shared<Job>(std::move(environment));
-  auto transport = kind.make(job);
-  return {std::make_shared<JobGroup>(std::move(job), std::move(transport)), by_job};
+std::shared_ptr<GroupImpl> join_any(Cache& all) {
+  if (all.any) return all.any;
+  for (const Backend& b : backends()) {
+    if (auto group = join(all, b)) return group;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<GroupImpl> alone(Cache& all) {
+  if (!all.alone) {
+    detail::GroupOptions options;
+    options.world_ranks = {0};
+    all.alone = std::make_shared<GroupImpl>(std::move(make_memory_transports(1)[0]), options);
+  }
+  return all.alone;
 }
 
 }  // namespace
 
 bool is_available() { return true; }
 
-bool is_available(const std::string& bk) {
-  if (bk == "any" || bk == "ring") return true;
-  require(bk == "mpi" || bk == "nccl" || bk == "jaccl", "[distributed] No such backend: got \"", bk,
-          "\", expected any, ring, mpi, nccl or jaccl.");
-  return false;
-}
+bool is_available(const std::string& bk) { return bk == "any" || backend(bk).available(); }
 
 int Group::rank() const { return group_->rank(); }
 
@@ -95,19 +71,18 @@ Group Group::split(int, int) const {
 }
 
 Group init(bool strict, const std::string& bk) {
-  const bool available = is_available(bk);
   Cache& all = cache();
   const std::lock_guard lock(all.mutex);
-  // "any" is "ring": they share the group.
-  Made& made = all.groups[available ? "ring" : bk];
-  if (!made.group) made = make_group(available);
-  if (strict && !made.by_job) {
+  if (auto group = bk == "any" ? join_any(all) : join(all, backend(bk))) return Group(group);
+  if (strict) {
     throw std::runtime_error(
-        available ? "[init] There is no job: expected MLX_WORLD_SIZE and MLX_RENDEZVOUS or "
-                    "MLX_HOSTFILE in the environment, as mlx-launch sets them."
-                  : concat("[init] The backend ", bk, " is not available."));
+        is_available(bk)
+            ? concat("[init] There is no job for the backend ", bk,
+                     ": expected MLX_WORLD_SIZE and MLX_RENDEZVOUS or MLX_HOSTFILE in the "
+                     "environment, as mlx-launch sets them.")
+            : concat("[init] The backend ", bk, " is not available."));
   }
-  return Group(made.group);
+  return Group(alone(all));
 }
 
 Group init(bool strict, const std::string& bk, AllGatherFactory) {
@@ -117,10 +92,12 @@ Group init(bool strict, const std::string& bk, AllGatherFactory) {
 
 void clear_backends() {
   // Ended outside the lock: that joins threads.
-  std::map<std::string, Made> groups;
+  std::map<std::string_view, std::shared_ptr<GroupImpl>> joined;
+  std::shared_ptr<GroupImpl> any;
   {
     const std::lock_guard lock(cache().mutex);
-    groups.swap(cache().groups);
+    joined.swap(cache().joined);
+    any.swap(cache().any);
   }
 }
 

@@ -23,9 +23,10 @@ using AllGatherFactory = std::function<AllGatherFn(int, int)>;
 /// Whether processes can work together at all: always.
 bool is_available();
 
-/// Whether the backend can be used by this build on this machine: "any" and
-/// "ring" (shared memory within a host, TCP between hosts). "mpi", "nccl" and
-/// "jaccl" are known names that are not available.
+/// Whether the backend can be used by this build on this machine: "any", "ring"
+/// (shared memory within a host, TCP between hosts), "mpi" (Open MPI is installed),
+/// "rdma" or "jaccl" (there is an RDMA device), "nccl" (the library and a GPU are
+/// there). Asking has no side effects.
 /// Errors: std::invalid_argument for any other name.
 bool is_available(const std::string& bk);
 
@@ -52,7 +53,9 @@ struct Group {
 
 /// The group of all ranks of the job that the environment describes (see
 /// bootstrap/environment.h; mlx-launch sets it), made on the first call and
-/// kept. Without such a job: a group of one, on which collectives are no-ops.
+/// kept for each backend. "any" is the backend that was made first, or else the
+/// first of nccl, ring, mpi and rdma that is available and has a job. Without a
+/// job: a group of one, on which collectives are no-ops.
 ///
 /// Ranks:  every rank of the job; returns when all have come.
 /// Errors: std::invalid_argument for an unknown backend; std::runtime_error if

@@ -13,18 +13,36 @@ Exchange::Exchange(Transport& transport)
       rank_(transport.rank()),
       peers_(static_cast<size_t>(transport.size())) {}
 
-void Exchange::begin(const Header& header, Deadline deadline) {
+void Exchange::begin(const Header& header, Deadline deadline, std::span<const size_t> to_each,
+                     std::span<const size_t> from_each) {
   header_ = header;
+  const bool by_pair = header.operation == Operation::all_to_all;
+  to_each_ = by_pair ? to_each : std::span<const size_t>{};
+  from_each_ = by_pair ? from_each : std::span<const size_t>{};
   deadline_ = deadline;
-  waiting_for_ = -1;
   ++collective_;
+}
+
+Header Exchange::header_with(std::span<const size_t> parts, int peer) const {
+  Header header = header_;
+  if (!parts.empty()) header.bytes = parts[static_cast<size_t>(peer)];
+  return header;
+}
+
+void Exchange::compare_with_neighbours() {
+  const int right = (rank_ + 1) % size();
+  const int left = (rank_ + size() - 1) % size();
+  const Message sent = send(right, {});
+  wait(recv(left, {}));
+  wait(sent);
 }
 
 Exchange::Message Exchange::send(int peer, std::span<const std::byte> bytes) {
   Peer& p = peers_[static_cast<size_t>(peer)];
   if (p.sent != collective_) {
     p.sent = collective_;
-    const auto ticket = transport_.send(peer, std::as_bytes(std::span(&header_, 1)));
+    p.ours = header_with(to_each_, peer);
+    const auto ticket = transport_.send(peer, std::as_bytes(std::span(&p.ours, 1)));
     if (bytes.empty()) return {ticket, peer, true};
   }
   return {transport_.send(peer, bytes), peer, true};
@@ -44,7 +62,8 @@ Exchange::Message Exchange::recv(int peer, std::span<std::byte> bytes) {
 void Exchange::check(Peer& p, int peer) {
   transport_.wait(p.header_ticket, deadline_);
   p.unchecked = false;
-  if (p.theirs == header_) return;
+  const Header expected = header_with(from_each_, peer);
+  if (p.theirs == expected) return;
   Circumstances where;
   where.rank = rank_;
   where.peer = peer;
@@ -56,13 +75,13 @@ void Exchange::check(Peer& p, int peer) {
   }
   throw DesyncError(
       concat(
-          "Rank ", peer, " is at ", describe(p.theirs), ", rank ", rank_, " at ", describe(header_),
+          "Rank ", peer, " is at ", describe(p.theirs), ", rank ", rank_, " at ",
+          describe(expected),
           p.theirs.algorithm == header_.algorithm ? "" : " (and they chose different algorithms)"),
       where);
 }
 
 void Exchange::wait(const Message& message) {
-  waiting_for_ = message.peer;
   Peer& p = peers_[static_cast<size_t>(message.peer)];
   if (p.unchecked && !message.sent) check(p, message.peer);
   transport_.wait(message.ticket, deadline_);

@@ -26,8 +26,15 @@ class Exchange {
   int rank() const { return rank_; }
   int size() const { return static_cast<int>(peers_.size()); }
 
-  /// From now on messages belong to the collective of that header.
-  void begin(const Header& header, Deadline deadline);
+  /// From now on messages belong to the collective of that header. The pairs of
+  /// an uneven all_to_all agree on the bytes that go from one to the other: they
+  /// are given for each rank.
+  void begin(const Header& header, Deadline deadline, std::span<const size_t> to_each = {},
+             std::span<const size_t> from_each = {});
+
+  /// Compares headers around the ring: for a collective whose data moves elsewhere.
+  /// Errors: as wait().
+  void compare_with_neighbours();
 
   Message send(int peer, std::span<const std::byte> bytes);
   Message recv(int peer, std::span<std::byte> bytes);
@@ -38,15 +45,13 @@ class Exchange {
   /// call. One at a time.
   std::span<std::byte> scratch(size_t bytes);
 
-  /// The peer that wait() was about when it threw; -1 before.
-  int waiting_for() const { return waiting_for_; }
-
  private:
   struct Peer {
     uint64_t sent = 0;      // the collective in which we last sent it a header
     uint64_t received = 0;  // ... and last asked it for one
     bool unchecked = false;
     Transport::Ticket header_ticket{};
+    Header ours{};
     Header theirs{};
   };
   struct Free {
@@ -54,14 +59,16 @@ class Exchange {
   };
 
   void check(Peer& peer, int number);
+  Header header_with(std::span<const size_t> parts, int peer) const;
 
   Transport& transport_;
   const int rank_;
   std::vector<Peer> peers_;
   Header header_{};
+  std::span<const size_t> to_each_;
+  std::span<const size_t> from_each_;
   uint64_t collective_ = 0;
   Deadline deadline_{};
-  int waiting_for_ = -1;
   std::unique_ptr<std::byte[], Free> scratch_;
   size_t scratch_bytes_ = 0;
 };

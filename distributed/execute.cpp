@@ -24,8 +24,7 @@ GroupImpl::GroupImpl(std::unique_ptr<Transport> transport, GroupOptions options)
       size_(transport_->size()),
       recorder_(rank_, size_, options_.group),
       exchange_(*transport_),
-      sent_(static_cast<size_t>(size_)),
-      received_(static_cast<size_t>(size_)) {}
+      mailbox_(*transport_) {}
 
 Stream GroupImpl::stream() {
   const std::lock_guard lock(mutex_);
@@ -33,34 +32,53 @@ Stream GroupImpl::stream() {
   return *stream_;
 }
 
-Header GroupImpl::header_for(const Collective& c, Algorithm algorithm) {
+namespace {
+
+bool has_root(Operation operation) {
+  return operation == Operation::broadcast || operation == Operation::reduce ||
+         operation == Operation::gather || operation == Operation::scatter;
+}
+
+// FNV-1a over the sizes. 0 when the parts are even, or known to a pair only.
+uint32_t digest_of_parts(const Collective& c) {
+  if (c.operation == Operation::all_to_all) return 0;
+  const auto parts = c.in_parts.empty() ? c.out_parts : c.in_parts;
+  if (parts.empty()) return 0;
+  uint32_t digest = 2166136261u;
+  for (const std::byte byte : std::as_bytes(parts)) {
+    digest = (digest ^ static_cast<uint32_t>(byte)) * 16777619u;
+  }
+  return digest | 1;
+}
+
+}  // namespace
+
+Header GroupImpl::blank_header() const {
   Header h{};
   h.generation = static_cast<uint32_t>(options_.generation);
   h.group = options_.group;
+  return h;
+}
+
+Header GroupImpl::header_for(const Collective& c, Algorithm algorithm) {
+  Header h = blank_header();
+  h.sequence = issued_++;
   h.bytes = c.bytes();
   h.dtype = static_cast<uint8_t>(c.dtype.val());
   h.reduction = c.reduction;
   h.operation = c.operation;
   h.algorithm = algorithm;
-  h.root = c.operation == Operation::broadcast ? c.peer : -1;
-  // Pairs count their own messages: other ranks know nothing of them.
-  if (c.operation == Operation::send) {
-    h.sequence = sent_[static_cast<size_t>(c.peer)]++;
-  } else if (c.operation == Operation::recv) {
-    h.operation = Operation::send;
-    h.sequence = received_[static_cast<size_t>(c.peer)]++;
-  } else {
-    h.sequence = issued_++;
-  }
+  h.root = has_root(c.operation) ? c.peer : -1;
+  h.parts = digest_of_parts(c);
   return h;
 }
 
-Circumstances GroupImpl::circumstances(const Collective& c, const Header& h) const {
+Circumstances GroupImpl::circumstances(const Header& h, Operation operation, int peer) const {
   Circumstances where;
   where.rank = rank_;
-  where.peer = c.peer;
+  where.peer = peer;
   where.group = options_.group;
-  where.operation = operation_name(c.operation, c.reduction);
+  where.operation = operation_name(operation, h.reduction);
   where.number = h.sequence;
   where.bytes = h.bytes;
   return where;
@@ -72,16 +90,38 @@ void GroupImpl::run(const Collective& c) {
     return;
   }
   const std::lock_guard turn(turn_);
-  const Algorithm algorithm = choose_algorithm(c, size_, options_.algorithm);
+  const Algorithm algorithm =
+      transport_->is_native(c) ? Algorithm::native : choose_algorithm(c, size_, options_.algorithm);
   const Header header = header_for(c, algorithm);
-  Circumstances where = circumstances(c, header);
-  if (const auto cause = failure()) throw_failure(*cause, where);
+  run_recorded(header, c.operation, c.peer, [&](Deadline deadline) {
+    exchange_.begin(header, deadline, c.in_parts, c.out_parts);
+    move(c, algorithm, deadline);
+  });
+}
 
+void GroupImpl::run(std::span<const Transfer> transfers) {
+  if (transfers.empty()) return;
+  const std::lock_guard turn(turn_);
+  const Transfer& first = transfers.front();
+  const Header header = mailbox_.header_for(first, blank_header());
+  run_recorded(header, first.operation, first.peer,
+               [&](Deadline deadline) { mailbox_.run(transfers, blank_header(), deadline); });
+}
+
+void GroupImpl::move(const Collective& c, Algorithm algorithm, Deadline deadline) {
+  if (algorithm != Algorithm::native) return run_algorithm(exchange_, c, algorithm);
+  exchange_.compare_with_neighbours();
+  transport_->run_native(c, deadline);
+}
+
+void GroupImpl::run_recorded(const Header& header, Operation operation, int peer,
+                             const std::function<void(Deadline)>& body) {
+  Circumstances where = circumstances(header, operation, peer);
+  if (const auto cause = failure()) throw_failure(*cause, where);
   const auto start = Clock::now();
-  recorder_.began(header, c.operation, c.peer);
-  exchange_.begin(header, start + options_.operation_limit);
+  recorder_.began(header, operation, peer);
   try {
-    attempt(c, algorithm, where);
+    attempt(body, start + options_.operation_limit, where);
     recorder_.ended();
   } catch (const DistributedError&) {
     where.elapsed = std::chrono::duration_cast<Milliseconds>(Clock::now() - start);
@@ -93,11 +133,10 @@ void GroupImpl::run(const Collective& c) {
 }
 
 // Runs it; when that fails, there is a cause before the error goes on.
-void GroupImpl::attempt(const Collective& c, Algorithm algorithm, Circumstances& where) {
+void GroupImpl::attempt(const std::function<void(Deadline)>& body, Deadline deadline,
+                        const Circumstances& where) {
   try {
-    if (!transport_->run_native(c, after(options_.operation_limit))) {
-      run_algorithm(exchange_, c, algorithm);
-    }
+    body(deadline);
   } catch (const PeerLostError& error) {
     const int peer = error.where().peer;
     settle({Failure::Kind::lost, options_.group, peer, rank_,
@@ -108,7 +147,7 @@ void GroupImpl::attempt(const Collective& c, Algorithm algorithm, Circumstances&
     settle({Failure::Kind::desync, options_.group, error.where().peer, rank_, error.what()}, false);
     throw;
   } catch (const TimeoutError& error) {
-    const int peer = exchange_.waiting_for();
+    const int peer = error.where().peer;
     settle({Failure::Kind::timeout, options_.group, peer, rank_,
             concat("Rank ", rank_, " has waited for rank ", peer, " in #", where.number, " ",
                    where.operation, " for ", options_.operation_limit.count(),

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/collective.h"
 #include "mlx/distributed/exchange.h"
+#include "mlx/distributed/mailbox.h"
 #include "mlx/distributed/telemetry/flight_recorder.h"
 #include "mlx/distributed/transport.h"
 
@@ -49,6 +51,11 @@ class GroupImpl {
   ///         of them every later call throws it again at once.
   void run(const Collective& collective);
 
+  /// Sends and receives that move at the same time. Their peers, and only they,
+  /// call it with the other ends.
+  /// Errors: as above.
+  void run(std::span<const Transfer> transfers);
+
   /// Something happened to a rank; poisons the group when it concerns it.
   /// Callable from any thread.
   void notice(const Failure& failure);
@@ -60,12 +67,17 @@ class GroupImpl {
 
  private:
   Header header_for(const Collective& collective, Algorithm algorithm);
-  void attempt(const Collective& collective, Algorithm algorithm, Circumstances& where);
+  Header blank_header() const;
+  void run_recorded(const Header& header, Operation operation, int peer,
+                    const std::function<void(Deadline)>& body);
+  void attempt(const std::function<void(Deadline)>& body, Deadline deadline,
+               const Circumstances& where);
+  void move(const Collective& collective, Algorithm algorithm, Deadline deadline);
   bool poison(Failure failure);
   std::optional<Failure> failure() const;
   void settle(Failure ours, bool wait_for_verdict);
   std::optional<Failure> in_our_numbers(Failure failure) const;
-  Circumstances circumstances(const Collective& collective, const Header& header) const;
+  Circumstances circumstances(const Header& header, Operation operation, int peer) const;
 
   const std::unique_ptr<Transport> transport_;
   const GroupOptions options_;
@@ -75,9 +87,8 @@ class GroupImpl {
 
   std::mutex turn_;  // of run()
   Exchange exchange_;
+  Mailbox mailbox_;
   uint64_t issued_ = 0;
-  std::vector<uint64_t> sent_;      // messages to each peer
-  std::vector<uint64_t> received_;  // ... and from it
 
   mutable std::mutex mutex_;
   std::optional<Stream> stream_;  // by mutex_

@@ -94,14 +94,21 @@ void run_broadcast(const KernelArgs& args) {
   run(args, Operation::broadcast, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
 }
 
+void transfer(const KernelArgs& args, Operation operation, std::span<const std::byte> in,
+              std::span<std::byte> out) {
+  const CollectiveAttrs& a = of(args.attrs);
+  const Transfer t{operation, args.outputs[0].dtype(), a.peer, 0, in, out};
+  a.group->run({&t, 1});
+}
+
 void run_send(const KernelArgs& args) {
-  run(args, Operation::send, bytes_of(args.inputs[0]), {});
+  transfer(args, Operation::send, bytes_of(args.inputs[0]), {});
   args.outputs[0].copy_shared_buffer(args.inputs[0]);
 }
 
 // Sends a cotangent; the input that it belongs to gets zeros.
 void run_send_back(const KernelArgs& args) {
-  run(args, Operation::send, bytes_of(args.inputs[0]), {});
+  transfer(args, Operation::send, bytes_of(args.inputs[0]), {});
   allocate(args.outputs[0]);
   const auto zeros = bytes_of(args.outputs[0]);
   std::fill(zeros.begin(), zeros.end(), std::byte{0});
@@ -109,7 +116,7 @@ void run_send_back(const KernelArgs& args) {
 
 void run_recv(const KernelArgs& args) {
   allocate(args.outputs[0]);
-  run(args, Operation::recv, {}, bytes_of(args.outputs[0]));
+  transfer(args, Operation::recv, {}, bytes_of(args.outputs[0]));
 }
 
 void run_barrier(const KernelArgs& args) {

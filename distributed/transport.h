@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <vector>
 
 #include "mlx/distributed/bootstrap/time_limit.h"
 
@@ -28,14 +30,31 @@ class Transport {
   virtual Ticket recv(int peer, std::span<std::byte> bytes) = 0;
 
   /// Returns when the transfer is complete. Everything that is pending moves on meanwhile.
-  /// Errors: PeerLostError, TimeoutError, AbortedError.
+  /// Errors: PeerLostError and TimeoutError, whose where().peer is the other end;
+  ///         AbortedError.
   virtual void wait(Ticket ticket, Deadline deadline) = 0;
 
   /// Wakes and fails everything pending. Callable from any thread.
   virtual void abort() noexcept = 0;
 
-  /// Runs the collective natively and returns true, or false to use the generic algorithm.
-  virtual bool run_native(const Collective&, Deadline) { return false; }
+  /// Whether run_native() is better than the generic algorithms for this
+  /// collective. The answer depends only on what all ranks agree on.
+  virtual bool is_native(const Collective&) const { return false; }
+  /// Runs the collective by the library behind the transport. The headers have
+  /// been compared with the neighbours' by then.
+  /// Errors: as wait().
+  virtual void run_native(const Collective&, Deadline) {}
+};
+
+/// How data moves between the ranks of a job. All groups of the job share it.
+class Fabric {
+ public:
+  virtual ~Fabric() = default;
+
+  /// The transport of one group. `world_ranks` are its members in its own order,
+  /// this process among them. All members call it at the same point.
+  /// Errors: PeerLostError, TimeoutError.
+  virtual std::unique_ptr<Transport> connect(uint32_t group, std::vector<int> world_ranks) = 0;
 };
 
 }  // namespace mlx::core::distributed

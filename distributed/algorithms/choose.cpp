@@ -52,6 +52,8 @@ void all_reduce(Exchange& exchange, const Collective& c, Algorithm algorithm) {
       return ring::all_reduce(exchange, c);
     case Algorithm::pairwise:
       return pairwise::all_reduce(exchange, c);
+    default:
+      break;
   }
 }
 
@@ -80,10 +82,8 @@ void run_algorithm(Exchange& exchange, const Collective& c, Algorithm algorithm)
       return tree::broadcast(exchange, c);
     case Operation::barrier:
       return barrier(exchange, c);
-    case Operation::send:
-      return exchange.wait(exchange.send(c.peer, c.in));
-    case Operation::recv:
-      return exchange.wait(exchange.recv(c.peer, c.out));
+    default:
+      break;
   }
 }
 

@@ -15,6 +15,11 @@ std::string text_of(const char* name) {
   return value ? value : "";
 }
 
+std::string text_of(const char* name, const char* other_name) {
+  std::string text = text_of(name);
+  return text.empty() ? text_of(other_name) : text;
+}
+
 template <typename T>
 T number_of(const char* name, T otherwise) {
   const std::string text = text_of(name);
@@ -71,6 +76,16 @@ std::vector<std::vector<Endpoint>> read_hostfile(const std::string& path) {
   return hosts;
 }
 
+// Where those who use JACCL or NCCL say that they meet.
+std::optional<Endpoint> other_rendezvous() {
+  if (const auto text = text_of("MLX_JACCL_COORDINATOR", "JACCL_COORDINATOR"); !text.empty()) {
+    return parse_endpoint(text);
+  }
+  const std::string host = text_of("NCCL_HOST_IP");
+  if (host.empty()) return {};
+  return Endpoint{host, number_of("NCCL_PORT", uint16_t{0})};
+}
+
 std::string choice_of(const char* name, std::initializer_list<const char*> allowed) {
   std::string text = text_of(name);
   if (text.empty()) return text;
@@ -91,7 +106,7 @@ std::string seconds_text(Milliseconds limit) {
 
 Environment read_environment() {
   Environment e;
-  e.rank = number_of("MLX_RANK", 0);
+  e.rank = number_of(text_of("MLX_RANK").empty() ? "JACCL_RANK" : "MLX_RANK", 0);
   e.world_size = number_of("MLX_WORLD_SIZE", 1);
   if (const std::string path = text_of("MLX_HOSTFILE"); !path.empty()) {
     e.hosts = read_hostfile(path);
@@ -105,6 +120,7 @@ Environment read_environment() {
       throw_invalid("[init] MLX_RENDEZVOUS makes no sense: ", error.what());
     }
   }
+  if (!e.rendezvous) e.rendezvous = other_rendezvous();
   require(e.rank < e.world_size, "[init] MLX_RANK makes no sense: got ", e.rank,
           ", expected less than the ", e.world_size, " ranks of the job.");
   e.local_rank = number_of("MLX_LOCAL_RANK", e.rank);
@@ -118,6 +134,13 @@ Environment read_environment() {
   e.algorithm = choice_of("MLX_ALGORITHM", {"direct", "doubling", "ring", "pairwise"});
   e.host_id = text_of("MLX_HOST_ID");
   e.flight_folder = text_of("MLX_FLIGHT_DIR");
+  e.detail = choice_of("MLX_DISTRIBUTED_DEBUG", {"off", "detail"}) == "detail";
+  e.mpi_library = text_of("MLX_MPI_LIBNAME");
+  e.ibv_devices = text_of("MLX_IBV_DEVICES", "JACCL_IBV_DEVICES");
+  e.ibv_port = number_of("MLX_IBV_PORT", 0);
+  e.ibv_gid_index = number_of("MLX_IBV_GID_INDEX", -1);
+  const std::string ring = text_of("MLX_JACCL_RING", "JACCL_RING");
+  e.jaccl_ring = !ring.empty() && ring != "0";
   return e;
 }
 

@@ -27,7 +27,8 @@ struct Environment {
   int world_size = 1;       ///< MLX_WORLD_SIZE, or the length of the hostfile
   int local_rank = 0;       ///< MLX_LOCAL_RANK: number among the ranks of this host
   uint64_t generation = 0;  ///< MLX_GENERATION: counts restarts of the job
-  /// MLX_RENDEZVOUS=host:port, or the first address of rank 0 in the hostfile.
+  /// MLX_RENDEZVOUS=host:port, or the first address of rank 0 in the hostfile, or
+  /// MLX_JACCL_COORDINATOR (JACCL_COORDINATOR), or NCCL_HOST_IP and NCCL_PORT.
   std::optional<Endpoint> rendezvous;
   /// MLX_RENDEZVOUS_OWNER=launcher: the launcher serves it; otherwise rank 0 does.
   bool launcher_serves = false;
@@ -41,6 +42,17 @@ struct Environment {
   std::string algorithm;      ///< MLX_ALGORITHM: direct, doubling, ring or pairwise; empty: choose
   std::string host_id;        ///< MLX_HOST_ID: ranks with equal ids share memory; default: boot id
   std::string flight_folder;  ///< MLX_FLIGHT_DIR: where the flight recorder dumps; empty: nowhere
+  /// MLX_DISTRIBUTED_DEBUG=detail: compares each collective across all ranks before it moves data.
+  bool detail = false;
+
+  std::string
+      mpi_library;  ///< MLX_MPI_LIBNAME: the name of Open MPI's library; empty: libmpi.so.40
+  /// MLX_IBV_DEVICES (or JACCL_IBV_DEVICES): a file with a JSON matrix, for each pair of ranks
+  /// null, a device's name, or a list of names. Empty: the first usable port.
+  std::string ibv_devices;
+  int ibv_port = 0;         ///< MLX_IBV_PORT: number of the device's port; 0: the first active one
+  int ibv_gid_index = -1;   ///< MLX_IBV_GID_INDEX: -1: chosen by type and address family
+  bool jaccl_ring = false;  ///< MLX_JACCL_RING (or JACCL_RING): a ring even if the matrix is full
 
   bool serves_rendezvous() const { return rank == 0 && !launcher_serves; }
 };

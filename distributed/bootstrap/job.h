@@ -18,6 +18,9 @@ namespace mlx::core::distributed {
 
 class Job {
  public:
+  /// Ids of groups below are for the groups of all ranks, one for each backend.
+  static constexpr uint32_t kFirstFreeGroup = 16;
+
   using Listener = std::function<void(const Failure&)>;
 
   struct Member {

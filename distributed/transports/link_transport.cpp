@@ -20,6 +20,11 @@ Transport::Ticket make_ticket(bool send, int peer, uint64_t number) {
                            (static_cast<uint64_t>(peer) << kPeerShift) | number};
 }
 
+int peer_of(Transport::Ticket ticket) {
+  return static_cast<int>((static_cast<uint64_t>(ticket) & ~(uint64_t{1} << kSendBit)) >>
+                          kPeerShift);
+}
+
 // How long to look again before sleeping: a wake-up costs tens of microseconds.
 // After a few looks in a row the processor is offered to others between looks,
 // because a peer that shares it can only answer once it runs. With more ranks
@@ -75,7 +80,7 @@ LinkTransport::Ticket LinkTransport::recv(int peer, std::span<std::byte> bytes) 
 bool LinkTransport::done(Ticket ticket) const {
   const auto value = static_cast<uint64_t>(ticket);
   const bool send = (value >> kSendBit) != 0;
-  const Peer& p = peers_[static_cast<size_t>((value & ~(uint64_t{1} << kSendBit)) >> kPeerShift)];
+  const Peer& p = peers_[static_cast<size_t>(peer_of(ticket))];
   const uint64_t number = value & kNumberMask;
   return send ? p.sends_done > number && !p.unflushed : p.recvs_done > number;
 }
@@ -177,7 +182,9 @@ void LinkTransport::wait(Ticket ticket, Deadline deadline) {
   if (done(ticket) || spin(ticket)) return;
   while (true) {
     check_aborted();
-    if (Clock::now() >= deadline) throw TimeoutError("the deadline has passed");
+    if (Clock::now() >= deadline) {
+      throw TimeoutError("The deadline has passed", about(peer_of(ticket)));
+    }
     sleep(deadline);
     progress();
     if (done(ticket)) return;
@@ -194,11 +201,15 @@ void LinkTransport::check_aborted() const {
   if (aborted_) throw AbortedError("the transport was aborted");
 }
 
-void LinkTransport::lost(int peer) const {
+Circumstances LinkTransport::about(int peer) const {
   Circumstances where;
   where.rank = rank_;
   where.peer = peer;
-  throw PeerLostError(concat("The connection to rank ", peer, " is closed"), where);
+  return where;
+}
+
+void LinkTransport::lost(int peer) const {
+  throw PeerLostError(concat("The connection to rank ", peer, " is closed"), about(peer));
 }
 
 }  // namespace mlx::core::distributed

@@ -11,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/transport.h"
 #include "mlx/distributed/transports/connector.h"
 
@@ -48,6 +49,7 @@ class LinkTransport final : public Transport {
   bool spin(Ticket ticket);
   void sleep(Deadline deadline);
   void check_aborted() const;
+  Circumstances about(int peer) const;
   [[noreturn]] void lost(int peer) const;
 
   std::unique_ptr<Connector> connector_;

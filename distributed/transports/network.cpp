@@ -6,6 +6,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/handshake.h"
+#include "mlx/distributed/transports/link_transport.h"
 #include "mlx/distributed/transports/offer.h"
 
 namespace mlx::core::distributed {
@@ -107,11 +108,29 @@ class NetworkConnector final : public Connector {
   std::set<int> gone_;  // by mutex_
 };
 
+class LinkFabric final : public Fabric {
+ public:
+  LinkFabric(std::shared_ptr<Job> job, LinkChoice choice)
+      : reception_(std::make_shared<Reception>(std::move(job), choice)) {}
+
+  std::unique_ptr<Transport> connect(uint32_t group, std::vector<int> world_ranks) override {
+    return std::make_unique<LinkTransport>(
+        make_network_connector(reception_, group, std::move(world_ranks)));
+  }
+
+ private:
+  const std::shared_ptr<Reception> reception_;
+};
+
 }  // namespace
 
 std::unique_ptr<Connector> make_network_connector(std::shared_ptr<Reception> reception,
                                                   uint32_t group, std::vector<int> world_ranks) {
   return std::make_unique<NetworkConnector>(std::move(reception), group, std::move(world_ranks));
+}
+
+std::unique_ptr<Fabric> make_link_fabric(std::shared_ptr<Job> job, LinkChoice choice) {
+  return std::make_unique<LinkFabric>(std::move(job), choice);
 }
 
 }  // namespace mlx::core::distributed

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mlx/distributed/bootstrap/job.h"
+#include "mlx/distributed/transport.h"
 #include "mlx/distributed/transports/connector.h"
 
 namespace mlx::core::distributed {
@@ -43,5 +44,8 @@ class Reception {
 /// `world_ranks` are the members of the group in its own order.
 std::unique_ptr<Connector> make_network_connector(std::shared_ptr<Reception> reception,
                                                   uint32_t group, std::vector<int> world_ranks);
+
+/// Links of that choice between the ranks of the job.
+std::unique_ptr<Fabric> make_link_fabric(std::shared_ptr<Job> job, LinkChoice choice);
 
 }  // namespace mlx::core::distributed

@@ -1,6 +1,6 @@
 #pragma once
 
-// The transports by name. A new one is a row.
+// The fabrics by name. A new one is a row.
 
 #include <memory>
 #include <span>
@@ -12,16 +12,16 @@ namespace mlx::core::distributed {
 
 class Job;
 
-struct TransportKind {
+struct FabricKind {
   std::string_view name;
-  /// A transport over all ranks of the job.
-  std::unique_ptr<Transport> (*make)(std::shared_ptr<Job> job);
+  /// All ranks of the job open the same kind.
+  std::shared_ptr<Fabric> (*open)(std::shared_ptr<Job> job);
 };
 
 /// tcp, shm and auto (shared memory within a host, TCP between hosts).
-std::span<const TransportKind> transport_kinds();
+std::span<const FabricKind> fabric_kinds();
 
 /// Errors: std::invalid_argument for an unknown name. Empty means auto.
-const TransportKind& transport_kind(std::string_view name);
+const FabricKind& fabric_kind(std::string_view name);
 
 }  // namespace mlx::core::distributed

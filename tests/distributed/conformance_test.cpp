@@ -138,10 +138,12 @@ TEST_P(Conformance, SendReachesAnyRank) {
         for (const size_t n : kCounts) {
           auto data = values(from, n);
           if (group.rank() == from) {
-            group.run({Operation::send, Reduction::none, float32, to, bytes_of(data), {}});
+            const Transfer t{Operation::send, float32, to, 0, bytes_of(data), {}};
+            group.run({&t, 1});
           } else if (group.rank() == to) {
             std::vector<float> out(n, -1.0f);
-            group.run({Operation::recv, Reduction::none, float32, from, {}, writable(out)});
+            const Transfer t{Operation::recv, float32, from, 0, {}, writable(out)};
+            group.run({&t, 1});
             ASSERT_EQ(out, data);
           }
         }
@@ -155,9 +157,9 @@ TEST_P(Conformance, NobodyLeavesABarrierBeforeAllHaveCome) {
   on_ranks([&](detail::GroupImpl& group) {
     for (int round = 1; round <= 20; ++round) {
       ++come;
-      group.run({});
+      group.run(Collective{});
       EXPECT_GE(come, round * ranks());
-      group.run({});
+      group.run(Collective{});
     }
   });
 }

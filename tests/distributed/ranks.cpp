@@ -9,6 +9,7 @@
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/transports/memory.h"
 #include "mlx/distributed/transports/registry.h"
+#include "mlx/distributed/world.h"
 
 namespace mlx::core::distributed::testing {
 
@@ -65,18 +66,14 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
     Environment environment = environment_of(rank, ranks, server->address(), secret);
     const bool mixed = transport == "mixed";
     if (mixed) environment.host_id = "host " + std::to_string(rank / 2);
+    environment.limits.operation = limit;
+    environment.algorithm = algorithm;
     auto job = std::make_shared<Job>(environment);
-    auto options = options_of(ranks, limit, algorithm);
-    options.report = [job](const Failure& failure) { job->report(failure); };
-    auto group = std::make_shared<detail::GroupImpl>(
-        transport_kind(mixed ? "auto" : transport).make(job), std::move(options));
-    auto* raw = group.get();
-    const int id = job->subscribe([raw](const Failure& failure) { raw->notice(failure); });
+    auto fabric = fabric_kind(mixed ? "auto" : transport).open(job);
+    auto world = std::make_shared<World>(std::move(job), std::move(fabric));
+    auto group = world->everyone();
     const std::lock_guard lock(mutex);
     groups.ranks[static_cast<size_t>(rank)] = std::move(group);
-    // Deletes nothing, but ends the subscription before the groups end.
-    groups.rest.push_back(
-        std::shared_ptr<void>(nullptr, [job, id](void*) { job->unsubscribe(id); }));
   });
   groups.rest.push_back(server);
   return groups;

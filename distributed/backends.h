@@ -1,0 +1,28 @@
+#pragma once
+
+// The backends by name: what init() can be asked for.
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "mlx/distributed/world.h"
+
+namespace mlx::core::distributed {
+
+struct Backend {
+  std::string_view name;
+  /// Whether it can be used by this build on this machine. No side effects.
+  bool (*available)();
+  /// Joins the job that the environment describes and waits for all its ranks.
+  /// Null when there is no such job, or one of a single rank.
+  std::shared_ptr<World> (*join)();
+};
+
+/// In the order in which "any" tries them.
+std::span<const Backend> backends();
+
+/// Errors: std::invalid_argument for an unknown name. "jaccl" is "rdma".
+const Backend& backend(std::string_view name);
+
+}  // namespace mlx::core::distributed

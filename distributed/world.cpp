@@ -1,0 +1,51 @@
+#include "mlx/distributed/world.h"
+
+#include <numeric>
+
+namespace mlx::core::distributed {
+namespace {
+
+using detail::GroupImpl;
+using detail::GroupOptions;
+
+GroupOptions options_for(Job& job, uint32_t id, std::vector<int> world_ranks) {
+  const Environment& e = job.environment();
+  GroupOptions options;
+  options.generation = e.generation;
+  options.group = id;
+  options.world_ranks = std::move(world_ranks);
+  options.operation_limit = e.limits.operation;
+  options.algorithm = e.algorithm;
+  options.flight_folder = e.flight_folder;
+  options.report = [&job](const Failure& failure) { job.report(failure); };
+  return options;
+}
+
+class JobGroup final : public GroupImpl {
+ public:
+  JobGroup(std::shared_ptr<World> world, std::unique_ptr<Transport> transport, GroupOptions options)
+      : GroupImpl(std::move(transport), std::move(options)), world_(std::move(world)) {
+    subscription_ = world_->job().subscribe([this](const Failure& failure) { notice(failure); });
+  }
+  ~JobGroup() override { world_->job().unsubscribe(subscription_); }
+
+ private:
+  const std::shared_ptr<World> world_;
+  int subscription_ = 0;
+};
+
+}  // namespace
+
+std::shared_ptr<GroupImpl> World::everyone() {
+  std::vector<int> ranks(static_cast<size_t>(job_->size()));
+  std::iota(ranks.begin(), ranks.end(), 0);
+  return group(id_, std::move(ranks));
+}
+
+std::shared_ptr<GroupImpl> World::group(uint32_t id, std::vector<int> world_ranks) {
+  auto transport = fabric_->connect(id, world_ranks);
+  return std::make_shared<JobGroup>(shared_from_this(), std::move(transport),
+                                    options_for(*job_, id, std::move(world_ranks)));
+}
+
+}  // namespace mlx::core::distributed
