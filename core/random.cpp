@@ -20,7 +20,7 @@ Type infer_bits(Inputs, const Attrs& attrs) {
 
 }  // namespace
 
-constinit const Op kRandomBits{.name = "RandomBits", .infer = infer_bits};
+constinit const Op kRandomBits{.name = "RandomBits", .infer = infer_bits, .holds_sizes = kAlways};
 
 }  // namespace mlx::core
 

@@ -14,7 +14,8 @@ bool is_set(const char* name) {
 }  // namespace
 
 const Environment& Environment::get() {
-  static const Environment environment{.disable_fusion = is_set("MLX_DISABLE_FUSION")};
+  static const Environment environment{.disable_fusion = is_set("MLX_DISABLE_FUSION"),
+                                       .disable_compile = is_set("MLX_DISABLE_COMPILE")};
   return environment;
 }
 

@@ -47,8 +47,10 @@ class Walk {
       return;
     }
     if (node->op == nullptr) {
-      throw_invalid("[eval] Array without data or primitive of shape ", node->shape,
-                    ": a placeholder cannot be evaluated.");
+      throw_invalid("[eval] An array of shape ", node->shape,
+                    " stands for an argument of a function that is being traced (compile, vmap) "
+                    "and has no value: return what depends on it instead of evaluating it. To look "
+                    "at values, call disable_compile() or set MLX_DISABLE_COMPILE=1.");
     }
     node->mark = static_cast<uint32_t>(tape_.entries.size());
     tape_.entries.push_back({node});

@@ -1,19 +1,19 @@
 // Making nodes: an op, its inputs and its attributes become arrays.
 
+#include "mlx/core/graph/build.h"
+
 #include <algorithm>
 
 #include "mlx/core/graph/node.h"
-#include "mlx/core/graph/op.h"
 
 namespace mlx::core {
-namespace {
 
 uint64_t next_sequence() {
   static std::atomic<uint64_t> counter{0};
   return counter.fetch_add(1, std::memory_order_relaxed);
 }
 
-array build(const Op& op, Type type, std::vector<array> inputs, Attrs attrs, Stream stream) {
+array build_node(const Op& op, Type type, std::vector<array> inputs, Attrs attrs, Stream stream) {
   array out = make_array(std::move(type.shape), type.dtype);
   Node* node = out.node();
   node->op = &op;
@@ -26,11 +26,9 @@ array build(const Op& op, Type type, std::vector<array> inputs, Attrs attrs, Str
   return out;
 }
 
-}  // namespace
-
 array make_node(const Op& op, std::vector<array> inputs, Attrs attrs, Stream stream) {
   Type type = op.infer(inputs, attrs);
-  return build(op, std::move(type), std::move(inputs), std::move(attrs), stream);
+  return build_node(op, std::move(type), std::move(inputs), std::move(attrs), stream);
 }
 
 Arrays make_nodes(const Op& op, std::vector<array> inputs, Attrs attrs, Stream stream) {
@@ -39,7 +37,7 @@ Arrays make_nodes(const Op& op, std::vector<array> inputs, Attrs attrs, Stream s
   }
   Arrays outputs;
   for (Type& type : op.infer_all(inputs, attrs)) {
-    outputs.push_back(build(op, std::move(type), inputs, attrs, stream));
+    outputs.push_back(build_node(op, std::move(type), inputs, attrs, stream));
   }
   link_siblings(outputs);
   return outputs;

@@ -9,6 +9,7 @@
 namespace mlx::core {
 
 thread_local int TraceScope::depth = 0;
+thread_local bool ShapelessScope::active_ = false;
 
 namespace {
 

@@ -105,7 +105,14 @@ struct Op {
   bool fuses_producer = false;
   /// Runs in the order in which the program created the nodes (collectives).
   bool ordered = false;
+  /// Whether the node holds for these sizes of inputs only, since sizes are in
+  /// its attributes or were checked before it was made: shapeless compilation
+  /// cannot repeat it on others. Null: infer covers all that depends on sizes.
+  bool (*holds_sizes)(const Attrs&) = nullptr;
 };
+
+/// For Op::holds_sizes.
+inline constexpr bool (*kAlways)(const Attrs&) = [](const Attrs&) { return true; };
 
 /// A new node with one result. Shape and dtype come from op.infer.
 array make_node(const Op& op, std::vector<array> inputs, Attrs attrs, Stream stream);

@@ -65,7 +65,8 @@ constexpr Op kUserPrimitive{.name = "Primitive",
                             .infer_all = infer_user,
                             .vjp = vjp_user,
                             .jvp = jvp_user,
-                            .run = run_user};
+                            .run = run_user,
+                            .holds_sizes = kAlways};
 
 class OpView final : public Primitive {
  public:

@@ -18,4 +18,20 @@ class TraceScope {
   static thread_local int depth;
 };
 
+/// While one exists on a thread, the graph that is traced will be repeated on
+/// other shapes: what would read a size as a number becomes a node instead.
+class ShapelessScope {
+ public:
+  explicit ShapelessScope(bool shapeless) : outer_(active_) { active_ = outer_ || shapeless; }
+  ShapelessScope(const ShapelessScope&) = delete;
+  ShapelessScope& operator=(const ShapelessScope&) = delete;
+  ~ShapelessScope() { active_ = outer_; }
+
+  static bool active() { return active_; }
+
+ private:
+  static thread_local bool active_;
+  bool outer_;
+};
+
 }  // namespace mlx::core

@@ -20,7 +20,7 @@ Type infer_arange(Inputs, const Attrs& attrs) {
 
 }  // namespace
 
-constinit const Op kArange{.name = "Arange", .infer = infer_arange};
+constinit const Op kArange{.name = "Arange", .infer = infer_arange, .holds_sizes = kAlways};
 
 array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice s) {
   require(dtype != bool_, "[arange] Dtype: got bool, expected a number.");

@@ -372,14 +372,4 @@ array diff(const array& a, int n, int axis, StreamOrDevice s) {
   return out;
 }
 
-array number_of_elements(const array& a, std::vector<int> axes, bool inverted, Dtype dtype,
-                         StreamOrDevice s) {
-  double count = 1;
-  for (int axis : axes) {
-    count *= static_cast<double>(
-        a.shape()[normalize_axis_index(axis, rank_of(a), "[number_of_elements] ")]);
-  }
-  return full({}, array(inverted ? 1.0 / count : count, float64), dtype, std::move(s));
-}
-
 }  // namespace mlx::core

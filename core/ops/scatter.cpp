@@ -156,9 +156,12 @@ array scatter_along(const array& a, const array& indices, const array& values, i
 
 }  // namespace
 
-constinit const Op kScatter{.name = "Scatter", .infer = infer_like_first, .vjp = vjp_scatter};
-constinit const Op kScatterAlong{
-    .name = "ScatterAlongAxis", .infer = infer_like_first, .vjp = vjp_scatter_along};
+constinit const Op kScatter{
+    .name = "Scatter", .infer = infer_like_first, .vjp = vjp_scatter, .holds_sizes = kAlways};
+constinit const Op kScatterAlong{.name = "ScatterAlongAxis",
+                                 .infer = infer_like_first,
+                                 .vjp = vjp_scatter_along,
+                                 .holds_sizes = kAlways};
 
 // scatter and its combining kin differ only in the mode.
 #define MLX_SCATTER(name, mode)                                                                 \

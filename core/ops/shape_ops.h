@@ -3,6 +3,7 @@
 // The ops behind shape.h, for transforms and other families.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "mlx/core/graph/op.h"
@@ -15,9 +16,20 @@ struct TransposeAttrs {
   bool operator==(const TransposeAttrs&) const = default;
 };
 
+/// Axes begin to end - 1.
+struct AxisRange {
+  int begin;
+  int end;
+  bool operator==(const AxisRange&) const = default;
+};
+
 /// The shape of the result of reshape and broadcast_to.
 struct ShapeAttrs {
   Shape shape;
+  /// Of a reshape that follows the sizes of its input: what each axis of the
+  /// result merges. An empty range is a new axis of size 1; axes in no range
+  /// have size 1 and go.
+  std::optional<std::vector<AxisRange>> merged = {};
   bool operator==(const ShapeAttrs&) const = default;
 };
 

@@ -171,15 +171,23 @@ Arrays vjp_dynamic_slice_update(const VjpArgs& args) {
 
 }  // namespace
 
-constinit const Op kSlice{
-    .name = "Slice", .infer = infer_slice, .vjp = vjp_slice, .run = run_slice};
-constinit const Op kSliceUpdate{
-    .name = "SliceUpdate", .infer = infer_slice_update, .vjp = vjp_slice_update};
-constinit const Op kDynamicSlice{
-    .name = "DynamicSlice", .infer = infer_dynamic_slice, .vjp = vjp_dynamic_slice};
+constinit const Op kSlice{.name = "Slice",
+                          .infer = infer_slice,
+                          .vjp = vjp_slice,
+                          .run = run_slice,
+                          .holds_sizes = kAlways};
+constinit const Op kSliceUpdate{.name = "SliceUpdate",
+                                .infer = infer_slice_update,
+                                .vjp = vjp_slice_update,
+                                .holds_sizes = kAlways};
+constinit const Op kDynamicSlice{.name = "DynamicSlice",
+                                 .infer = infer_dynamic_slice,
+                                 .vjp = vjp_dynamic_slice,
+                                 .holds_sizes = kAlways};
 constinit const Op kDynamicSliceUpdate{.name = "DynamicSliceUpdate",
                                        .infer = infer_dynamic_slice_update,
-                                       .vjp = vjp_dynamic_slice_update};
+                                       .vjp = vjp_dynamic_slice_update,
+                                       .holds_sizes = kAlways};
 
 array slice(const array& a, Shape start, Shape stop, Shape strides, StreamOrDevice s) {
   const SliceAttrs attrs = normalize(a, start, stop, strides, "slice");

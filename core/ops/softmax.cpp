@@ -15,7 +15,7 @@ array logsumexp(const array& a, const std::vector<int>& axes, bool keepdims, Str
   const array x = astype(a, at_least_float(a.dtype()), s);
   // The shift cancels in the value and in the derivative. Infinite ones must not enter it.
   const array top = stop_gradient(max(x, sorted, true, s), s);
-  const array shift = where(isfinite(top, s), top, zeros_like(top, s), s);
+  const array shift = where(isfinite(top, s), top, array(0, top.dtype()), s);
   const array shifted = log(sum(exp(subtract(x, shift, s), s), sorted, true, s), s);
   const array out = add(shifted, shift, s);
   return keepdims ? out : squeeze(out, sorted, s);

@@ -23,6 +23,8 @@ Type infer_sort(Inputs in, const Attrs& attrs) {
   return {in[0].shape(), a.indices ? uint32 : in[0].dtype()};
 }
 
+bool is_partition(const Attrs& attrs) { return attrs.get<SortAttrs>().kth != kEverything; }
+
 array sort_along(const array& a, int axis, int64_t kth, bool indices, Stream s) {
   return make_node(indices ? kArgSort : kSort, {a}, Attrs(SortAttrs{axis, kth, indices}), s);
 }
@@ -69,8 +71,13 @@ Type infer_search_sorted(Inputs in, const Attrs&) { return {in[1].shape(), uint3
 
 }  // namespace
 
-constinit const Op kSort{.name = "Sort", .infer = infer_sort, .vjp = vjp_sort, .jvp = jvp_sort};
-constinit const Op kArgSort{.name = "ArgSort", .infer = infer_sort, .vjp = vjp_of_indices};
+constinit const Op kSort{.name = "Sort",
+                         .infer = infer_sort,
+                         .vjp = vjp_sort,
+                         .jvp = jvp_sort,
+                         .holds_sizes = is_partition};
+constinit const Op kArgSort{
+    .name = "ArgSort", .infer = infer_sort, .vjp = vjp_of_indices, .holds_sizes = is_partition};
 constinit const Op kSearchSorted{
     .name = "SearchSorted", .infer = infer_search_sorted, .vjp = vjp_of_indices};
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/graph/trace.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/reduction_axes.h"
@@ -32,9 +33,18 @@ array sum_in(const array& a, Dtype dtype, const std::vector<int>& axes, bool kee
 
 array mean_in(const array& a, Dtype dtype, const std::vector<int>& axes, bool keepdims,
               StreamOrDevice s) {
-  const array scale(1.0 / static_cast<double>(reduced_count(a, axes)),
-                    dtype == float64 ? float64 : float32);
+  const array scale = number_of_elements(a, axes, true, dtype == float64 ? float64 : float32, s);
   return multiply(sum_in(a, dtype, axes, keepdims, s), scale, s);
+}
+
+// The number of elements less ddof, as it divides a variance.
+array degrees_of_freedom(const array& a, const std::vector<int>& axes, int ddof, Dtype dtype,
+                         StreamOrDevice s) {
+  if (!ShapelessScope::active()) {
+    return array(static_cast<double>(std::max<int64_t>(reduced_count(a, axes) - ddof, 0)), dtype);
+  }
+  const array count = number_of_elements(a, axes, false, dtype, s);
+  return maximum(subtract(count, array(ddof, dtype), s), array(0, dtype), s);
 }
 
 }  // namespace
@@ -53,9 +63,8 @@ array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
   const array squares = a.dtype() == complex64 ? square(abs(centered, s), s) : square(centered, s);
   const Dtype real = a.dtype() == complex64 ? float32 : working;
   const array total = sum_in(squares, real, sorted, keepdims, s);
-  const double divisor = static_cast<double>(std::max<int64_t>(reduced_count(a, sorted) - ddof, 0));
   const Dtype dtype = a.dtype() == complex64 ? float32 : at_least_float(a.dtype());
-  return astype(divide(total, array(divisor, real), s), dtype, s);
+  return astype(divide(total, degrees_of_freedom(a, sorted, ddof, real, s), s), dtype, s);
 }
 array var(const array& a, bool keepdims, int ddof, StreamOrDevice s) {
   return var(a, all_axes(a), keepdims, ddof, std::move(s));

@@ -7,6 +7,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/graph/trace.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise_ops.h"
 #include "mlx/core/ops/indexing.h"
@@ -54,9 +55,30 @@ Arrays vjp_transpose(const VjpArgs& args) {
 
 // ---- reshape
 
-Type infer_reshape(Inputs in, const Attrs& attrs) {
-  return {attrs.get<ShapeAttrs>().shape, in[0].dtype()};
+Shape merged_shape(const Shape& in, const std::vector<AxisRange>& ranges) {
+  Shape shape;
+  for (const AxisRange& range : ranges) {
+    ShapeElem size = 1;
+    for (int axis = range.begin; axis < range.end; ++axis) {
+      size *= in[static_cast<size_t>(axis)];
+    }
+    shape.push_back(size);
+  }
+  return shape;
 }
+
+Type infer_reshape(Inputs in, const Attrs& attrs) {
+  const auto& [shape, merged] = attrs.get<ShapeAttrs>();
+  if (!merged) {
+    return {shape, in[0].dtype()};
+  }
+  Shape following = merged_shape(in[0].shape(), *merged);
+  require(element_count(following) == in[0].size(), "[reshape] An axis of shape ", in[0].shape(),
+          " that is dropped does not have size 1.");
+  return {std::move(following), in[0].dtype()};
+}
+
+bool reshape_holds_sizes(const Attrs& attrs) { return !attrs.get<ShapeAttrs>().merged; }
 
 Arrays vjp_reshape(const VjpArgs& args) {
   return {reshape(args.cotangents[0], args.inputs[0].shape(), args.stream)};
@@ -152,11 +174,17 @@ Arrays vjp_depends(const VjpArgs& args) {
 
 constinit const Op kTranspose{
     .name = "Transpose", .infer = infer_transpose, .vjp = vjp_transpose, .run = run_transpose};
-constinit const Op kReshape{.name = "Reshape", .infer = infer_reshape, .vjp = vjp_reshape};
-constinit const Op kBroadcast{
-    .name = "Broadcast", .infer = infer_broadcast, .vjp = vjp_broadcast, .run = run_broadcast};
+constinit const Op kReshape{.name = "Reshape",
+                            .infer = infer_reshape,
+                            .vjp = vjp_reshape,
+                            .holds_sizes = reshape_holds_sizes};
+constinit const Op kBroadcast{.name = "Broadcast",
+                              .infer = infer_broadcast,
+                              .vjp = vjp_broadcast,
+                              .run = run_broadcast,
+                              .holds_sizes = kAlways};
 constinit const Op kAsStrided{
-    .name = "AsStrided", .infer = infer_as_strided, .vjp = vjp_as_strided};
+    .name = "AsStrided", .infer = infer_as_strided, .vjp = vjp_as_strided, .holds_sizes = kAlways};
 constinit const Op kCopy{.name = "Copy", .infer = infer_same, .vjp = vjp_identity, .run = run_copy};
 constinit const Op kContiguous{.name = "Contiguous", .infer = infer_same, .vjp = vjp_identity};
 constinit const Op kView{.name = "View", .infer = infer_view};
@@ -185,6 +213,24 @@ int checked_axis(int axis, const array& a, std::string_view op) {
         concat("[", op, "] Axis: got ", axis, ", expected one of ", ndim, " dimensions."));
   }
   return axis < 0 ? axis + ndim : axis;
+}
+
+// Keeps, merges, drops and adds axes, in a way that shapeless compilation can repeat.
+array merge_axes(const array& a, std::vector<AxisRange> ranges, StreamOrDevice s) {
+  Shape shape = merged_shape(a.shape(), ranges);
+  if (!ShapelessScope::active() || shape == a.shape()) {
+    return reshape(a, std::move(shape), std::move(s));
+  }
+  return make_node(kReshape, {a}, Attrs(ShapeAttrs{std::move(shape), std::move(ranges)}),
+                   to_stream(std::move(s)));
+}
+
+std::vector<AxisRange> every_axis(const array& a) {
+  std::vector<AxisRange> ranges;
+  for (int i = 0; i < rank_of(a); ++i) {
+    ranges.push_back({i, i + 1});
+  }
+  return ranges;
 }
 
 }  // namespace
@@ -289,37 +335,33 @@ array unflatten(const array& a, int axis, Shape shape, StreamOrDevice s) {
 
 array flatten(const array& a, int start_axis, int end_axis, StreamOrDevice s) {
   if (a.ndim() == 0) {
-    return reshape(a, {1}, std::move(s));
+    return expand_dims(a, 0, std::move(s));
   }
   const int last = rank_of(a) - 1;
   const int start = std::max(0, start_axis < 0 ? start_axis + rank_of(a) : start_axis);
   const int end = std::min(last, end_axis < 0 ? end_axis + rank_of(a) : end_axis);
   require(start <= last && end >= 0 && start <= end, "[flatten] Axes: got ", start_axis, " to ",
           end_axis, " for an array of ", rank_of(a), " dimensions.");
-  Shape shape(a.shape().begin(), a.shape().begin() + start);
-  ShapeElem merged = 1;
-  for (int i = start; i <= end; ++i) {
-    merged *= a.shape()[i];
-  }
-  shape.push_back(merged);
-  shape.insert(shape.end(), a.shape().begin() + end + 1, a.shape().end());
-  return reshape(a, std::move(shape), std::move(s));
+  std::vector<AxisRange> ranges = every_axis(a);
+  ranges[static_cast<size_t>(start)].end = end + 1;
+  ranges.erase(ranges.begin() + start + 1, ranges.begin() + end + 1);
+  return merge_axes(a, std::move(ranges), std::move(s));
 }
 
 array flatten(const array& a, StreamOrDevice s) { return flatten(a, 0, -1, std::move(s)); }
 
 array squeeze(const array& a, const std::vector<int>& axes, StreamOrDevice s) {
   const auto sorted = normalize_axes(axes, rank_of(a), "squeeze");
-  Shape shape;
+  std::vector<AxisRange> ranges;
   for (int i = 0; i < rank_of(a); ++i) {
     if (!std::binary_search(sorted.begin(), sorted.end(), i)) {
-      shape.push_back(a.shape()[i]);
+      ranges.push_back({i, i + 1});
     } else {
       require(a.shape()[i] == 1, "[squeeze] Axis ", i, ": got size ", a.shape()[i],
               ", expected 1.");
     }
   }
-  return reshape(a, std::move(shape), std::move(s));
+  return merge_axes(a, std::move(ranges), std::move(s));
 }
 
 array squeeze(const array& a, int axis, StreamOrDevice s) {
@@ -327,22 +369,22 @@ array squeeze(const array& a, int axis, StreamOrDevice s) {
 }
 
 array squeeze(const array& a, StreamOrDevice s) {
-  Shape shape;
-  for (ShapeElem n : a.shape()) {
-    if (n != 1) {
-      shape.push_back(n);
+  std::vector<int> axes;
+  for (int i = 0; i < rank_of(a); ++i) {
+    if (a.shape()[i] == 1) {
+      axes.push_back(i);
     }
   }
-  return reshape(a, std::move(shape), std::move(s));
+  return squeeze(a, axes, std::move(s));
 }
 
 array expand_dims(const array& a, const std::vector<int>& axes, StreamOrDevice s) {
   const int ndim = rank_of(a) + static_cast<int>(axes.size());
-  Shape shape = a.shape();
+  std::vector<AxisRange> ranges = every_axis(a);
   for (int axis : normalize_axes(axes, ndim, "expand_dims")) {
-    shape.insert(shape.begin() + axis, 1);
+    ranges.insert(ranges.begin() + axis, AxisRange{0, 0});
   }
-  return reshape(a, std::move(shape), std::move(s));
+  return merge_axes(a, std::move(ranges), std::move(s));
 }
 
 array expand_dims(const array& a, int axis, StreamOrDevice s) {

@@ -5,6 +5,8 @@
 // results enter through stop_gradient, so that a derivative takes the rule and
 // not the function's inside.
 
+#include "mlx/core/transform/custom.h"
+
 #include <algorithm>
 #include <memory>
 
@@ -119,6 +121,13 @@ Arrays call_custom(const std::shared_ptr<const Custom>& custom, const Arrays& ar
 }
 
 }  // namespace
+
+const array* detail::result_behind_custom(const Node& node) {
+  if (node.op != &kCustom) {
+    return nullptr;
+  }
+  return &node.inputs[node.attrs.get<CustomCall>().arguments + node.sibling_position];
+}
 
 ArraysFn custom_function(ArraysFn fun, std::optional<VjpFn> fun_vjp, std::optional<JvpFn> fun_jvp) {
   if (!fun_vjp && !fun_jvp) {

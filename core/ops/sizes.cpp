@@ -1,0 +1,54 @@
+// Sizes as numbers: constants, or nodes where shapeless compilation traces.
+
+#include "mlx/core/allocator.h"
+#include "mlx/core/graph/element.h"
+#include "mlx/core/graph/node.h"
+#include "mlx/core/graph/trace.h"
+#include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/shape.h"
+#include "mlx/core/utils.h"
+
+namespace mlx::core {
+namespace {
+
+struct CountAttrs {
+  std::vector<int> axes;
+  bool inverted;
+  Dtype dtype;
+  bool operator==(const CountAttrs&) const = default;
+};
+
+double count_along(const Shape& shape, const CountAttrs& attrs) {
+  double count = 1;
+  for (int axis : attrs.axes) {
+    count *= static_cast<double>(shape[static_cast<size_t>(axis)]);
+  }
+  return attrs.inverted ? 1.0 / count : count;
+}
+
+Type infer(Inputs, const Attrs& attrs) { return {Shape{}, attrs.get<CountAttrs>().dtype}; }
+
+void run(const KernelArgs& args) {
+  const double count = count_along(args.inputs[0].shape(), args.attrs.get<CountAttrs>());
+  array& out = args.outputs[0];
+  out.set_data(allocator::malloc(out.nbytes()));
+  convert_elements(&count, float64, out.data<void>(), out.dtype(), 1);
+}
+
+constexpr Op kNumberOfElements{.name = "NumberOfElements", .infer = infer, .run = run};
+
+}  // namespace
+
+array number_of_elements(const array& a, std::vector<int> axes, bool inverted, Dtype dtype,
+                         StreamOrDevice s) {
+  for (int& axis : axes) {
+    axis = normalize_axis_index(axis, static_cast<int>(a.ndim()), "[number_of_elements] ");
+  }
+  CountAttrs attrs{std::move(axes), inverted, dtype};
+  if (!ShapelessScope::active()) {
+    return array(count_along(a.shape(), attrs), dtype);
+  }
+  return make_node(kNumberOfElements, {stop_gradient(a, s)}, Attrs(std::move(attrs)), to_stream(s));
+}
+
+}  // namespace mlx::core

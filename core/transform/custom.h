@@ -1,0 +1,11 @@
+#pragma once
+
+#include "mlx/core/graph/node.h"
+
+namespace mlx::core::detail {
+
+/// The result of the user's function behind an output of a custom function;
+/// null if the node is none.
+const array* result_behind_custom(const Node& node);
+
+}  // namespace mlx::core::detail
