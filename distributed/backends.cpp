@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/transports/rdma/rdma_fabric.h"
 #include "mlx/distributed/transports/registry.h"
 
 namespace mlx::core::distributed {
@@ -31,8 +32,17 @@ std::shared_ptr<World> join_ring() {
   return std::make_shared<World>(std::move(job), std::move(fabric));
 }
 
+std::shared_ptr<World> join_rdma() {
+  constexpr uint32_t kEveryone = 2;
+  auto job = environment_job();
+  if (!job) return nullptr;
+  auto fabric = rdma::make_rdma_fabric(job);
+  return std::make_shared<World>(std::move(job), std::move(fabric), kEveryone);
+}
+
 constexpr Backend kBackends[] = {
     {"ring", always, join_ring},
+    {"rdma", rdma::is_available, join_rdma},
 };
 
 }  // namespace

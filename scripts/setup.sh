@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
   libopenblas-openmp-dev liblapacke-dev libdnnl-dev libssl-dev zlib1g-dev
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libibverbs-dev
   libgtest-dev libgmock-dev
   dataset-fashion-mnist
 )

@@ -24,6 +24,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/memory.h"
+#include "mlx/core/memory/mappings.h"
 
 namespace mlx::core {
 namespace allocator {
@@ -80,6 +81,7 @@ void* map_block(size_t capacity, Header& header) {
     madvise(reinterpret_cast<void*>(address), wanted, MADV_HUGEPAGE);
   }
   header = {capacity, mapping, bytes};
+  mapped({static_cast<std::byte*>(mapping), bytes});
   return reinterpret_cast<std::byte*>(address) + kHeader;
 }
 
@@ -101,6 +103,7 @@ void* new_block(size_t capacity) {
 void delete_block(void* data) {
   const Header header = header_of(data);
   if (header.mapping != nullptr) {
+    unmapping(static_cast<std::byte*>(header.mapping));
     munmap(header.mapping, header.mapped_bytes);
   } else {
     std::free(static_cast<std::byte*>(data) - kHeader);

@@ -40,6 +40,9 @@ class Job {
   int size() const { return environment_.world_size; }
   const Member& member(int rank) const { return members_[static_cast<size_t>(rank)]; }
 
+  /// Where the ranks can leave each other word.
+  Rendezvous& rendezvous() { return *rendezvous_; }
+
   /// The socket on which connections for data arrive. For one owner.
   Socket take_listener() { return std::move(listener_); }
 

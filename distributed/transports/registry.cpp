@@ -2,6 +2,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/transports/network.h"
+#include "mlx/distributed/transports/rdma/rdma_fabric.h"
 
 namespace mlx::core::distributed {
 namespace {
@@ -15,6 +16,7 @@ constexpr FabricKind kKinds[] = {
     {"auto", links<LinkChoice::mixed>},
     {"tcp", links<LinkChoice::tcp>},
     {"shm", links<LinkChoice::shm>},
+    {"rdma", rdma::make_rdma_fabric},
 };
 
 }  // namespace
@@ -25,7 +27,7 @@ const FabricKind& fabric_kind(std::string_view name) {
   for (const FabricKind& kind : kKinds) {
     if (kind.name == name || (name.empty() && kind.name == "auto")) return kind;
   }
-  throw_invalid("[init] No such transport: got \"", name, "\", expected auto, tcp or shm.");
+  throw_invalid("[init] No such transport: got \"", name, "\", expected auto, tcp, shm or rdma.");
 }
 
 }  // namespace mlx::core::distributed

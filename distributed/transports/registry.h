@@ -18,7 +18,7 @@ struct FabricKind {
   std::shared_ptr<Fabric> (*open)(std::shared_ptr<Job> job);
 };
 
-/// tcp, shm and auto (shared memory within a host, TCP between hosts).
+/// tcp, shm, auto (shared memory within a host, TCP between hosts) and rdma.
 std::span<const FabricKind> fabric_kinds();
 
 /// Errors: std::invalid_argument for an unknown name. Empty means auto.

@@ -175,16 +175,16 @@ TEST_P(Conformance, ManySmallCollectivesInARowStayInStep) {
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Transports, Conformance,
-                         ::testing::Values(Setting{"memory", 1}, Setting{"memory", 2},
-                                           Setting{"memory", 3}, Setting{"memory", 5},
-                                           Setting{"memory", 8}, Setting{"tcp", 2},
-                                           Setting{"tcp", 3}, Setting{"shm", 2}, Setting{"shm", 3},
-                                           Setting{"auto", 4}, Setting{"mixed", 4}),
-                         [](const auto& info) {
-                           return info.param.transport + std::string("_") +
-                                  std::to_string(info.param.ranks);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Transports, Conformance,
+    ::testing::Values(Setting{"memory", 1}, Setting{"memory", 2}, Setting{"memory", 3},
+                      Setting{"memory", 5}, Setting{"memory", 8}, Setting{"tcp", 2},
+                      Setting{"tcp", 3}, Setting{"shm", 2}, Setting{"shm", 3}, Setting{"auto", 4},
+                      Setting{"mixed", 4}, Setting{"fake_rdma", 2}, Setting{"fake_rdma", 3},
+                      Setting{"fake_rdma", 5}),
+    [](const auto& info) {
+      return info.param.transport + std::string("_") + std::to_string(info.param.ranks);
+    });
 
 class EachAlgorithm : public ::testing::TestWithParam<std::tuple<const char*, int>> {};
 

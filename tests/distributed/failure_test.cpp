@@ -19,7 +19,8 @@ using testing::on_threads;
 
 class Failures : public ::testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(Transports, Failures, ::testing::Values("memory", "tcp", "shm"),
+INSTANTIATE_TEST_SUITE_P(Transports, Failures,
+                         ::testing::Values("memory", "tcp", "shm", "fake_rdma"),
                          [](const auto& info) { return std::string(info.param); });
 
 void all_sum(detail::GroupImpl& group, std::vector<float> values) {

@@ -6,8 +6,10 @@
 #include <numeric>
 #include <thread>
 
+#include "distributed/rdma/fake_verbs.h"
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/transports/memory.h"
+#include "mlx/distributed/transports/rdma/rdma_fabric.h"
 #include "mlx/distributed/transports/registry.h"
 #include "mlx/distributed/world.h"
 
@@ -54,6 +56,11 @@ Groups make_memory_groups(int ranks, Milliseconds limit, const std::string& algo
   return groups;
 }
 
+std::shared_ptr<Fabric> open_fabric(const std::string& transport, std::shared_ptr<Job> job) {
+  if (transport == "fake_rdma") return rdma::make_rdma_fabric(std::move(job), fake_verbs());
+  return fabric_kind(transport == "mixed" ? "auto" : transport).open(std::move(job));
+}
+
 Groups make_job_groups(const std::string& transport, int ranks, Milliseconds limit,
                        const std::string& algorithm) {
   Groups groups;
@@ -69,7 +76,7 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
     environment.limits.operation = limit;
     environment.algorithm = algorithm;
     auto job = std::make_shared<Job>(environment);
-    auto fabric = fabric_kind(mixed ? "auto" : transport).open(job);
+    auto fabric = open_fabric(transport, job);
     auto world = std::make_shared<World>(std::move(job), std::move(fabric));
     auto group = world->everyone();
     const std::lock_guard lock(mutex);

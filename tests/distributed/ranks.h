@@ -25,8 +25,9 @@ struct Groups {
   std::vector<std::shared_ptr<void>> rest;
 };
 
-/// `transport`: "memory", a row of the registry, or "mixed": auto, where two
-/// ranks at a time believe to be on a host of their own.
+/// `transport`: "memory", a row of the registry, "mixed": auto, where two ranks
+/// at a time believe to be on a host of their own, or "fake_rdma": RDMA over the
+/// stand-in for the library.
 Groups make_groups(const std::string& transport, int ranks,
                    Milliseconds operation_limit = Milliseconds{20'000},
                    const std::string& algorithm = "");

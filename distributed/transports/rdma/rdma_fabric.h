@@ -1,0 +1,25 @@
+#pragma once
+
+// RDMA between the ranks of a job. Every two ranks of a group that the wiring
+// joins have a queue pair, made when the group is made. Other pairs use TCP.
+
+#include <memory>
+
+#include "mlx/distributed/bootstrap/job.h"
+#include "mlx/distributed/transport.h"
+#include "mlx/distributed/transports/rdma/verbs.h"
+
+namespace mlx::core::distributed::rdma {
+
+/// Whether the library is installed and a device has an active port.
+bool is_available();
+
+/// Errors: DistributedError when a device that the wiring names cannot be used;
+///         those of Wiring. connect() also: DistributedError, on all ranks of
+///         the group, when a rank cannot make its queue pairs.
+std::shared_ptr<Fabric> make_rdma_fabric(std::shared_ptr<Job> job, const Verbs& verbs);
+
+/// Over the installed library. Errors: DistributedError without one.
+std::shared_ptr<Fabric> make_rdma_fabric(std::shared_ptr<Job> job);
+
+}  // namespace mlx::core::distributed::rdma
