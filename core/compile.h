@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "mlx/core/array.h"
@@ -38,7 +39,8 @@ enum class CompileMode { disabled, no_simplify, no_fuse, enabled };
 ///
 /// A function pointer or lambda without captures is traced once however often
 /// it is passed to compile; the graphs of other functions live as long as the
-/// returned function and its copies, which any thread may call.
+/// returned function and its copies. Any thread may call it, given that the
+/// arrays that `fun` captures have been evaluated.
 ///
 /// Errors (compile): std::invalid_argument if `fun` is empty.
 /// Errors (call): std::invalid_argument if `fun` evaluates a placeholder,

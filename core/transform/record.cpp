@@ -227,15 +227,20 @@ array make_placeholder(const array& like) {
 
 Recording record(const std::function<Arrays(const Arrays&)>& fun, const Arrays& inputs,
                  RecordOptions options) {
-  TraceScope scope;
-  ShapelessScope shapeless(options.shapeless);
-  Arrays placeholders;
-  for (const array& in : inputs) {
-    placeholders.push_back(make_placeholder(in));
+  Recording recording;
+  {
+    TraceScope scope;
+    ShapelessScope shapeless(options.shapeless);
+    Arrays placeholders;
+    for (const array& in : inputs) {
+      placeholders.push_back(make_placeholder(in));
+    }
+    const uint64_t begin = next_sequence();
+    const Arrays outputs = fun(placeholders);
+    recording = Recorder(inputs, placeholders, begin, options.simplify).list(outputs);
   }
-  const uint64_t begin = next_sequence();
-  const Arrays outputs = fun(placeholders);
-  return Recorder(inputs, placeholders, begin, options.simplify).list(outputs);
+  release_graphs(recording.constants);
+  return recording;
 }
 
 }  // namespace mlx::core::detail
