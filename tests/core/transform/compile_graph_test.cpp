@@ -172,6 +172,23 @@ TEST(Compile, KeepsNoDataOfItsCalls) {
   EXPECT_LT(get_active_memory() - before, size_t{256 * 256});
 }
 
+TEST(Compile, KeepsNoGraphOfWhatTracingEvaluated) {
+  constexpr size_t kBytes = size_t{1} << 20;
+  const array x = ones({static_cast<int64_t>(kBytes / 4)}) * 1.0f;
+  eval(x);
+  const size_t before = get_active_memory();
+  const Function fun = compile([&](const Arrays& in) {
+    const auto total = [&](const array& a) {
+      array y = cumsum(cumsum(a, 0), 0);
+      eval(y);  // does not depend on `in`
+      return sum(y);
+    };
+    return Arrays{in[0] * value_and_grad(total)(x).first};
+  });
+  eval(fun({array(1.0f)}));
+  EXPECT_LT(get_active_memory() - before, kBytes + kBytes / 2);
+}
+
 TEST(Compile, IntermediatesGiveTheirMemoryOn) {
   const Function fun = compile([](const Arrays& in) {
     array y = in[0];

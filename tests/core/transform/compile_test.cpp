@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <thread>
 
 #include "core/transform/functions.h"
@@ -339,6 +340,19 @@ TEST(Compile, CanBeDisabled) {
   }
   enable_compile();
   EXPECT_THROW(fun({x}), std::invalid_argument);
+}
+
+TEST(CompileDeathTest, CanBeDisabledByTheEnvironment) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // which reads the environment anew
+  const auto calls_of_two = [] {
+    setenv("MLX_DISABLE_COMPILE", "1", 1);
+    Counted identity([](const Arrays& in) { return in; });
+    const Function fun = compile(identity.counting());
+    fun({array(1.0f)});
+    fun({array(1.0f)});
+    return identity.calls;
+  };
+  EXPECT_EXIT(std::_Exit(calls_of_two()), testing::ExitedWithCode(2), "");
 }
 
 TEST(Compile, AnyThreadMayCall) {
