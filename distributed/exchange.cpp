@@ -11,6 +11,7 @@ namespace mlx::core::distributed {
 Exchange::Exchange(Transport& transport)
     : transport_(transport),
       rank_(transport.rank()),
+      hosts_(transport),
       peers_(static_cast<size_t>(transport.size())) {}
 
 void Exchange::begin(const Header& header, Deadline deadline, std::span<const size_t> to_each,
@@ -89,14 +90,18 @@ void Exchange::wait(const Message& message) {
 
 void Exchange::Free::operator()(void* p) const { std::free(p); }
 
-std::span<std::byte> Exchange::scratch(size_t bytes) {
+std::span<std::byte> Exchange::scratch(size_t bytes, size_t number) {
   constexpr size_t kAlign = 64;
-  if (bytes > scratch_bytes_) {
-    scratch_bytes_ = (bytes + kAlign - 1) / kAlign * kAlign;
-    scratch_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlign, scratch_bytes_)));
-    if (!scratch_) throw std::bad_alloc();
+  Memory& memory = scratch_[number];
+  if (bytes > memory.size) {
+    memory.size = (bytes + kAlign - 1) / kAlign * kAlign;
+    memory.bytes.reset(static_cast<std::byte*>(std::aligned_alloc(kAlign, memory.size)));
+    if (!memory.bytes) {
+      memory.size = 0;
+      throw std::bad_alloc();
+    }
   }
-  return {scratch_.get(), bytes};
+  return {memory.bytes.get(), bytes};
 }
 
 }  // namespace mlx::core::distributed

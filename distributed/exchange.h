@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "mlx/distributed/collective.h"
+#include "mlx/distributed/hosts.h"
 #include "mlx/distributed/transport.h"
 
 namespace mlx::core::distributed {
@@ -25,6 +26,7 @@ class Exchange {
 
   int rank() const { return rank_; }
   int size() const { return static_cast<int>(peers_.size()); }
+  const Hosts& hosts() const { return hosts_; }
 
   /// From now on messages belong to the collective of that header. The pairs of
   /// an uneven all_to_all agree on the bytes that go from one to the other: they
@@ -42,8 +44,9 @@ class Exchange {
   void wait(const Message& message);
 
   /// Memory for intermediate results, aligned for any dtype, kept from call to
-  /// call. One at a time.
-  std::span<std::byte> scratch(size_t bytes);
+  /// call. One at a time of each number; 1 is for algorithms made of others,
+  /// which use 0.
+  std::span<std::byte> scratch(size_t bytes, size_t number = 0);
 
  private:
   struct Peer {
@@ -57,20 +60,24 @@ class Exchange {
   struct Free {
     void operator()(void* p) const;
   };
+  struct Memory {
+    std::unique_ptr<std::byte[], Free> bytes;
+    size_t size = 0;
+  };
 
   void check(Peer& peer, int number);
   Header header_with(std::span<const size_t> parts, int peer) const;
 
   Transport& transport_;
   const int rank_;
+  const Hosts hosts_;
   std::vector<Peer> peers_;
   Header header_{};
   std::span<const size_t> to_each_;
   std::span<const size_t> from_each_;
   uint64_t collective_ = 0;
   Deadline deadline_{};
-  std::unique_ptr<std::byte[], Free> scratch_;
-  size_t scratch_bytes_ = 0;
+  Memory scratch_[2];
 };
 
 }  // namespace mlx::core::distributed

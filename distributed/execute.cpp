@@ -91,7 +91,7 @@ void GroupImpl::run(const Collective& c) {
   }
   const std::lock_guard turn(turn_);
   const Algorithm algorithm =
-      transport_->is_native(c) ? Algorithm::native : choose_algorithm(c, size_, options_.algorithm);
+      transport_->is_native(c) ? Algorithm::native : choose_algorithm(c, exchange_.hosts(), options_.algorithm);
   const Header header = header_for(c, algorithm);
   run_recorded(header, c.operation, c.peer, [&](Deadline deadline) {
     exchange_.begin(header, deadline, c.in_parts, c.out_parts);

@@ -32,32 +32,72 @@ void Mailbox::run(std::span<const Transfer> transfers, const Header& like, Deadl
     sends.push_back(transport_.send(t.peer, std::as_bytes(std::span(&header, 1))));
     if (!t.in.empty()) sends.back() = transport_.send(t.peer, t.in);
   }
+  receive(expect(transfers, like), deadline);
+  for (const auto ticket : sends) transport_.wait(ticket, deadline);
+}
+
+// What is still to come, by peer. Headers arrive in it, so it does not move.
+std::list<Mailbox::Arrivals> Mailbox::expect(std::span<const Transfer> transfers,
+                                             const Header& like) {
+  std::list<Arrivals> peers;
   for (const Transfer& t : transfers) {
     if (t.operation == Operation::send) continue;
     const Header expected = header_for(t, like);
     ++received_[{t.peer, t.tag}];
-    receive(t, expected, deadline);
+    if (take_aside(t, expected)) continue;
+    auto at = std::find_if(peers.begin(), peers.end(),
+                           [&](const Arrivals& from) { return from.peer == t.peer; });
+    if (at == peers.end()) at = peers.insert(peers.end(), Arrivals{.peer = t.peer});
+    at->wanted.push_back({t.out, expected});
   }
-  for (const auto ticket : sends) transport_.wait(ticket, deadline);
+  return peers;
 }
 
-void Mailbox::receive(const Transfer& t, const Header& expected, Deadline deadline) {
-  if (take_aside(t, expected)) return;
-  while (true) {
-    Header theirs;
-    transport_.wait(transport_.recv(t.peer, std::as_writable_bytes(std::span(&theirs, 1))),
-                    deadline);
-    const bool another_tag = theirs.tag != expected.tag && theirs.operation == Operation::send &&
-                             theirs.group == expected.group &&
-                             theirs.generation == expected.generation;
-    if (another_tag) {
-      put_aside(t.peer, theirs, deadline);
-      continue;
+// Goes on with whichever peer has sent something: others may wait for what that
+// one does next.
+void Mailbox::receive(std::list<Arrivals> peers, Deadline deadline) {
+  for (Arrivals& from : peers) ask_for_header(from);
+  std::vector<Transport::Ticket> tickets;
+  while (!peers.empty()) {
+    tickets.clear();
+    for (const Arrivals& from : peers) tickets.push_back(from.ticket);
+    const size_t which = transport_.wait_any(tickets, deadline);
+    const auto at = std::next(peers.begin(), static_cast<ptrdiff_t>(which));
+    if (!at->header_is_here && take_message(*at)) continue;
+    if (at->wanted.empty()) {
+      peers.erase(at);
+    } else {
+      ask_for_header(*at);
     }
-    check(theirs, expected, t.peer);
-    if (!t.out.empty()) transport_.wait(transport_.recv(t.peer, t.out), deadline);
-    return;
   }
+}
+
+void Mailbox::ask_for_header(Arrivals& from) {
+  from.header_is_here = false;
+  from.ticket = transport_.recv(from.peer, std::as_writable_bytes(std::span(&from.header, 1)));
+}
+
+// The header is here: whether a message follows, which is on its way then.
+bool Mailbox::take_message(Arrivals& from) {
+  from.header_is_here = true;
+  const Header& like = from.wanted.front().expected;
+  const auto wanted = std::find_if(from.wanted.begin(), from.wanted.end(), [&](const Wanted& w) {
+    return w.expected.tag == from.header.tag;
+  });
+  const bool is_message = from.header.operation == Operation::send &&
+                          from.header.group == like.group &&
+                          from.header.generation == like.generation;
+  std::span<std::byte> place;
+  if (wanted == from.wanted.end() && is_message) {
+    place = put_aside(from.peer, from.header);
+  } else {
+    const Wanted taken = wanted == from.wanted.end() ? from.wanted.front() : *wanted;
+    check(from.header, taken.expected, from.peer);
+    from.wanted.erase(wanted);
+    place = taken.out;
+  }
+  if (!place.empty()) from.ticket = transport_.recv(from.peer, place);
+  return !place.empty();
 }
 
 bool Mailbox::take_aside(const Transfer& t, const Header& expected) {
@@ -71,7 +111,7 @@ bool Mailbox::take_aside(const Transfer& t, const Header& expected) {
   return true;
 }
 
-void Mailbox::put_aside(int peer, const Header& header, Deadline deadline) {
+std::span<std::byte> Mailbox::put_aside(int peer, const Header& header) {
   Letter letter{header, {}};
   try {
     letter.bytes.resize(header.bytes);
@@ -79,8 +119,9 @@ void Mailbox::put_aside(int peer, const Header& header, Deadline deadline) {
     throw DistributedError(concat("[recv] There is no memory for ", describe(header), " of rank ",
                                   peer, ", which comes before the tag that is asked for."));
   }
-  if (!letter.bytes.empty()) transport_.wait(transport_.recv(peer, letter.bytes), deadline);
-  aside_[{peer, header.tag}].push_back(std::move(letter));
+  auto& letters = aside_[{peer, header.tag}];
+  letters.push_back(std::move(letter));
+  return letters.back().bytes;
 }
 
 void Mailbox::check(const Header& theirs, const Header& expected, int peer) const {

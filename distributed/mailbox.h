@@ -31,10 +31,25 @@ class Mailbox {
     Header header;
     std::vector<std::byte> bytes;
   };
+  struct Wanted {
+    std::span<std::byte> out;
+    Header expected;
+  };
+  /// What one peer is to send. First a header arrives, then its message.
+  struct Arrivals {
+    int peer = -1;
+    std::list<Wanted> wanted = {};
+    Header header = {};
+    Transport::Ticket ticket = {};
+    bool header_is_here = false;
+  };
 
-  void receive(const Transfer& transfer, const Header& expected, Deadline deadline);
+  std::list<Arrivals> expect(std::span<const Transfer> transfers, const Header& like);
+  void receive(std::list<Arrivals> peers, Deadline deadline);
+  void ask_for_header(Arrivals& from);
+  bool take_message(Arrivals& from);
   bool take_aside(const Transfer& transfer, const Header& expected);
-  void put_aside(int peer, const Header& header, Deadline deadline);
+  std::span<std::byte> put_aside(int peer, const Header& header);
   void check(const Header& theirs, const Header& expected, int peer) const;
 
   Transport& transport_;

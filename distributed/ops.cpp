@@ -1,62 +1,93 @@
 #include "mlx/distributed/ops.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
-#include "mlx/core/graph/op.h"
 #include "mlx/core/ops/creation.h"
-#include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/transforms.h"
-#include "mlx/distributed/group.h"
+#include "mlx/distributed/collective_ops.h"
 
 namespace mlx::core::distributed {
-namespace {
 
 using detail::GroupImpl;
 
-struct CollectiveAttrs {
-  std::shared_ptr<GroupImpl> group;
-  Reduction reduction = Reduction::none;
-  int peer = -1;     // root, destination or source
-  Shape shape = {};  // of recv, which has no input
-  Dtype dtype = float32;
+// --- What the ops share.
 
-  bool operator==(const CollectiveAttrs&) const = default;
-};
+array dense(const array& x) {
+  const bool already = x.is_available() && x.flags().row_contiguous;
+  return already ? x : contiguous(x);
+}
+
+array collective(const Op& op, const array& x, CollectiveAttrs attrs, Stream stream) {
+  // Of a scatter's input only the root's values count.
+  const bool counts = &op != &kScatter || attrs.group->rank() == attrs.root;
+  return make_node(op, {counts ? dense(x) : x}, Attrs(std::move(attrs)), stream);
+}
+
+std::shared_ptr<GroupImpl> group_or_world(const std::optional<Group>& group) {
+  return group ? group->raw_group() : init().raw_group();
+}
+
+Stream stream_for(GroupImpl& group, const StreamOrDevice& s) {
+  const bool given =
+      std::holds_alternative<Stream>(s) || std::holds_alternative<ThreadLocalStream>(s);
+  return given ? to_stream(s) : group.stream();
+}
+
+void allocate(array& out) { out.set_data(allocator::malloc(out.nbytes())); }
+
+std::shared_ptr<void> BufferKeeper::keep() const {
+  auto buffers = std::make_shared<std::vector<std::shared_ptr<array::Data>>>();
+  for (const array& x : args_.inputs) buffers->push_back(x.data_shared_ptr());
+  for (const array& x : args_.outputs) buffers->push_back(x.data_shared_ptr());
+  return buffers;
+}
+
+namespace {
+
+const CollectiveAttrs& of(const Attrs& attrs) { return collective_attrs(attrs); }
+
+int64_t total(const Rows& rows) { return std::accumulate(rows.begin(), rows.end(), int64_t{0}); }
 
 // --- Shapes of the results.
-
-const CollectiveAttrs& of(const Attrs& attrs) { return attrs.get<CollectiveAttrs>(); }
 
 Type same(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
 
 Type gathered(Inputs in, const Attrs& attrs) {
-  const int ranks = of(attrs).group->size();
+  const CollectiveAttrs& a = of(attrs);
+  const int ranks = a.group->size();
   Shape shape = in[0].shape();
   if (shape.empty()) return {{ranks}, in[0].dtype()};
-  shape[0] *= ranks;
+  shape[0] = a.from_each.empty() ? shape[0] * ranks : total(a.from_each);
   return {std::move(shape), in[0].dtype()};
 }
 
+Type gathered_at_root(Inputs in, const Attrs& attrs) {
+  Type type = gathered(in, attrs);
+  if (of(attrs).group->rank() != of(attrs).root) type.shape[0] = 0;
+  return type;
+}
+
+// This rank's part of axis 0.
 Type scattered(Inputs in, const Attrs& attrs) {
-  const int ranks = of(attrs).group->size();
+  const CollectiveAttrs& a = of(attrs);
   Shape shape = in[0].shape();
-  require(!shape.empty() && shape[0] % ranks == 0,
-          "[sum_scatter] Axis 0 cannot be divided: got shape ", shape, ", expected a multiple of ",
-          ranks, " ranks.");
-  shape[0] /= ranks;
+  shape[0] = a.to_each.empty() ? shape[0] / a.group->size()
+                               : a.to_each[static_cast<size_t>(a.group->rank())];
   return {std::move(shape), in[0].dtype()};
 }
 
-Type announced(Inputs, const Attrs& attrs) { return {of(attrs).shape, of(attrs).dtype}; }
+Type exchanged(Inputs in, const Attrs& attrs) {
+  const CollectiveAttrs& a = of(attrs);
+  Shape shape = in[0].shape();
+  if (!a.from_each.empty()) shape[0] = total(a.from_each);
+  return {std::move(shape), in[0].dtype()};
+}
 
 // --- Kernels.
-
-std::span<std::byte> bytes_of(array& x) { return {x.data<std::byte>(), x.nbytes()}; }
-
-void allocate(array& out) { out.set_data(allocator::malloc(out.nbytes())); }
 
 // The output, over the input's memory when nobody else sees that.
 void allocate_over(const array& in, array& out) {
@@ -67,56 +98,59 @@ void allocate_over(const array& in, array& out) {
   }
 }
 
+// The bytes of each rank's rows of an array.
+std::vector<size_t> parts_of(const Rows& rows, const array& x) {
+  size_t row_bytes = x.itemsize();
+  for (size_t axis = 1; axis < x.ndim(); ++axis) row_bytes *= static_cast<size_t>(x.shape()[axis]);
+  std::vector<size_t> parts;
+  for (const int64_t count : rows) parts.push_back(static_cast<size_t>(count) * row_bytes);
+  return parts;
+}
+
 void run(const KernelArgs& args, Operation operation, std::span<const std::byte> in,
          std::span<std::byte> out) {
   const CollectiveAttrs& a = of(args.attrs);
-  const Dtype dtype = args.outputs[0].dtype();
-  a.group->run({operation, a.reduction, dtype, a.peer, in, out});
+  const std::vector<size_t> to_each = parts_of(a.to_each, args.outputs[0]);
+  const std::vector<size_t> from_each = parts_of(a.from_each, args.outputs[0]);
+  const BufferKeeper keeper(args);
+  a.group->run({.operation = operation,
+                .reduction = a.reduction,
+                .dtype = args.outputs[0].dtype(),
+                .peer = a.root,
+                .in = in,
+                .out = out,
+                .in_parts = to_each,
+                .out_parts = from_each,
+                .keeper = &keeper});
 }
 
-void run_all_reduce(const KernelArgs& args) {
+template <Operation operation>
+void run_in_place(const KernelArgs& args) {
   allocate_over(args.inputs[0], args.outputs[0]);
-  run(args, Operation::all_reduce, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
+  run(args, operation, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
 }
 
-void run_all_gather(const KernelArgs& args) {
+template <Operation operation>
+void run_beside(const KernelArgs& args) {
   allocate(args.outputs[0]);
-  run(args, Operation::all_gather, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
+  run(args, operation, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
 }
 
-void run_sum_scatter(const KernelArgs& args) {
-  allocate(args.outputs[0]);
-  run(args, Operation::reduce_scatter, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
-}
-
-void run_broadcast(const KernelArgs& args) {
+void run_reduce(const KernelArgs& args) {
+  if (of(args.attrs).group->rank() == of(args.attrs).root) {
+    return run_in_place<Operation::reduce>(args);
+  }
   allocate_over(args.inputs[0], args.outputs[0]);
-  run(args, Operation::broadcast, bytes_of(args.inputs[0]), bytes_of(args.outputs[0]));
-}
-
-void transfer(const KernelArgs& args, Operation operation, std::span<const std::byte> in,
-              std::span<std::byte> out) {
-  const CollectiveAttrs& a = of(args.attrs);
-  const Transfer t{operation, args.outputs[0].dtype(), a.peer, 0, in, out};
-  a.group->run({&t, 1});
-}
-
-void run_send(const KernelArgs& args) {
-  transfer(args, Operation::send, bytes_of(args.inputs[0]), {});
-  args.outputs[0].copy_shared_buffer(args.inputs[0]);
-}
-
-// Sends a cotangent; the input that it belongs to gets zeros.
-void run_send_back(const KernelArgs& args) {
-  transfer(args, Operation::send, bytes_of(args.inputs[0]), {});
-  allocate(args.outputs[0]);
+  run(args, Operation::reduce, bytes_of(args.inputs[0]), {});
   const auto zeros = bytes_of(args.outputs[0]);
   std::fill(zeros.begin(), zeros.end(), std::byte{0});
 }
 
-void run_recv(const KernelArgs& args) {
+void run_scatter(const KernelArgs& args) {
+  const bool root = of(args.attrs).group->rank() == of(args.attrs).root;
   allocate(args.outputs[0]);
-  transfer(args, Operation::recv, {}, bytes_of(args.outputs[0]));
+  run(args, Operation::scatter, root ? bytes_of(args.inputs[0]) : std::span<std::byte>{},
+      bytes_of(args.outputs[0]));
 }
 
 void run_barrier(const KernelArgs& args) {
@@ -124,159 +158,138 @@ void run_barrier(const KernelArgs& args) {
   run(args, Operation::barrier, {}, {});
 }
 
-// --- Derivatives. The ops refer to each other, so they are declared first.
-
-extern const Op kAllReduce, kAllGather, kSumScatter, kBroadcast, kSend, kSendBack, kRecvLike;
-
-// Dense in row-major order, which is what moves between ranks.
-array dense(const array& x) {
-  const bool already = x.is_available() && x.flags().row_contiguous;
-  return already ? x : contiguous(x);
-}
-
-array node(const Op& op, const array& x, CollectiveAttrs attrs, Stream stream) {
-  return make_node(op, {dense(x)}, Attrs(std::move(attrs)), stream);
-}
-
-// The same operation on tangents, which are the inputs' in number and shape.
-template <const Op* op>
-Arrays linear(const JvpArgs& args) {
-  return {node(*op, args.tangents[0], of(args.attrs), args.stream)};
-}
-
-array sum_of(const array& x, const CollectiveAttrs& like, Stream stream) {
-  return node(kAllReduce, x, {.group = like.group, .reduction = Reduction::sum}, stream);
-}
-
-array holds_extremum(const array& x, const array& y) {
-  return logical_or(equal(x, y), logical_and(isnan(x), isnan(y)));
-}
-
-Arrays all_reduce_vjp(const VjpArgs& args) {
-  const array& g = args.cotangents[0];
-  if (of(args.attrs).reduction == Reduction::sum) return {g};
-  return {where(holds_extremum(args.inputs[0], args.outputs[0]), g, zeros_like(g))};
-}
-
-// Of max and min: the mean of the tangents of those who hold the value.
-Arrays all_reduce_jvp(const JvpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
-  const array& t = args.tangents[0];
-  if (a.reduction == Reduction::sum) return {sum_of(t, a, args.stream)};
-  const array mask = holds_extremum(args.inputs[0], args.outputs[0]);
-  const array total = sum_of(where(mask, t, zeros_like(t)), a, args.stream);
-  const array holders = sum_of(astype(mask, t.dtype()), a, args.stream);
-  return {divide(total, holders)};
-}
-
-Arrays all_gather_vjp(const VjpArgs& args) {
-  const array& x = args.inputs[0];
-  const array& g = args.cotangents[0];
-  const int64_t rank = of(args.attrs).group->rank();
-  if (x.ndim() == 0) return {squeeze(slice(g, Shape{rank}, Shape{rank + 1}))};
-  Shape start(x.ndim(), 0);
-  Shape stop = g.shape();
-  start[0] = rank * x.shape(0);
-  stop[0] = start[0] + x.shape(0);
-  return {slice(g, start, stop)};
-}
-
-Arrays sum_scatter_vjp(const VjpArgs& args) {
-  return {node(kAllGather, args.cotangents[0], {.group = of(args.attrs).group}, args.stream)};
-}
-
-Arrays broadcast_vjp(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
-  const array total = sum_of(args.cotangents[0], a, args.stream);
-  if (a.group->rank() == a.peer) return {total};
-  // Depends on the sum, so that every rank takes part in it.
-  return {where(array(false), total, zeros_like(total))};
-}
-
-Arrays send_vjp(const VjpArgs& args) {
-  const array& g = args.cotangents[0];
-  return {add(g, node(kRecvLike, g, of(args.attrs), args.stream))};
-}
-
-Arrays recv_like_vjp(const VjpArgs& args) {
-  return {node(kSendBack, args.cotangents[0], of(args.attrs), args.stream)};
-}
-
-const Op kAllReduce{.name = "AllReduce",
-                    .infer = same,
-                    .vjp = all_reduce_vjp,
-                    .jvp = all_reduce_jvp,
-                    .run = run_all_reduce,
-                    .ordered = true};
-const Op kAllGather{.name = "AllGather",
-                    .infer = gathered,
-                    .vjp = all_gather_vjp,
-                    .jvp = linear<&kAllGather>,
-                    .run = run_all_gather,
-                    .ordered = true};
-const Op kSumScatter{.name = "SumScatter",
-                     .infer = scattered,
-                     .vjp = sum_scatter_vjp,
-                     .jvp = linear<&kSumScatter>,
-                     .run = run_sum_scatter,
-                     .ordered = true};
-const Op kBroadcast{.name = "BroadcastFrom",
-                    .infer = same,
-                    .vjp = broadcast_vjp,
-                    .jvp = linear<&kBroadcast>,
-                    .run = run_broadcast,
-                    .ordered = true};
-const Op kSend{.name = "Send",
-               .infer = same,
-               .vjp = send_vjp,
-               .jvp = linear<&kSend>,
-               .run = run_send,
-               .ordered = true};
-const Op kSendBack{.name = "SendBack", .infer = same, .run = run_send_back, .ordered = true};
-const Op kRecv{.name = "Recv", .infer = announced, .run = run_recv, .ordered = true};
-const Op kRecvLike{.name = "RecvLike",
-                   .infer = same,
-                   .vjp = recv_like_vjp,
-                   .jvp = linear<&kRecvLike>,
-                   .run = run_recv,
-                   .ordered = true};
-const Op kBarrier{.name = "Barrier", .infer = same, .run = run_barrier, .ordered = true};
-
-// --- Groups and streams.
-
-std::shared_ptr<GroupImpl> group_or_world(const std::optional<Group>& group) {
-  return group ? group->raw_group() : init().raw_group();
-}
-
-// A device says nothing about which queue: only a stream of the caller's counts.
-Stream stream_for(GroupImpl& group, const StreamOrDevice& s) {
-  const bool given =
-      std::holds_alternative<Stream>(s) || std::holds_alternative<ThreadLocalStream>(s);
-  return given ? to_stream(s) : group.stream();
-}
-
-array all_reduce(const array& x, Reduction reduction, const std::optional<Group>& group,
-                 const StreamOrDevice& s) {
-  auto impl = group_or_world(group);
-  if (impl->size() == 1) return x;
-  const Stream stream = stream_for(*impl, s);
-  return node(kAllReduce, x, {.group = std::move(impl), .reduction = reduction}, stream);
-}
-
-std::shared_ptr<GroupImpl> group_with_peer(const char* op, int peer,
-                                           const std::optional<Group>& group) {
-  auto impl = group_or_world(group);
-  require(impl->size() > 1, "[", op, "] A group of one has nobody to exchange with.");
-  require(peer >= 0 && peer < impl->size() && peer != impl->rank(), "[", op,
-          "] Not another rank of the group: got ", peer, ", expected one from 0 to ",
-          impl->size() - 1, " other than ", impl->rank(), ".");
-  return impl;
+// The numbers of rows hold for one size of the input.
+bool has_rows(const Attrs& attrs) {
+  return !of(attrs).to_each.empty() || !of(attrs).from_each.empty();
 }
 
 }  // namespace
 
+const Op kAllReduce{.name = "AllReduce",
+                    .infer = same,
+                    .vjp = vjp_all_reduce,
+                    .jvp = jvp_all_reduce,
+                    .vmap = vmap_elements<&kAllReduce>,
+                    .run = run_in_place<Operation::all_reduce>,
+                    .ordered = true};
+const Op kAllGather{.name = "AllGather",
+                    .infer = gathered,
+                    .vjp = vjp_all_gather,
+                    .jvp = linear<&kAllGather>,
+                    .vmap = vmap_rows<&kAllGather>,
+                    .run = run_beside<Operation::all_gather>,
+                    .ordered = true,
+                    .holds_sizes = has_rows};
+const Op kSumScatter{.name = "SumScatter",
+                     .infer = scattered,
+                     .vjp = vjp_sum_scatter,
+                     .jvp = linear<&kSumScatter>,
+                     .vmap = vmap_rows<&kSumScatter>,
+                     .run = run_beside<Operation::reduce_scatter>,
+                     .ordered = true,
+                     .holds_sizes = kAlways};
+const Op kBroadcast{.name = "BroadcastFrom",
+                    .infer = same,
+                    .vjp = vjp_broadcast,
+                    .jvp = linear<&kBroadcast>,
+                    .vmap = vmap_elements<&kBroadcast>,
+                    .run = run_in_place<Operation::broadcast>,
+                    .ordered = true};
+const Op kReduce{.name = "ReduceTo",
+                 .infer = same,
+                 .vjp = vjp_reduce,
+                 .jvp = jvp_reduce,
+                 .vmap = vmap_elements<&kReduce>,
+                 .run = run_reduce,
+                 .ordered = true};
+const Op kGather{.name = "GatherTo",
+                 .infer = gathered_at_root,
+                 .vjp = vjp_gather,
+                 .jvp = linear<&kGather>,
+                 .vmap = vmap_rows<&kGather>,
+                 .run = run_beside<Operation::gather>,
+                 .ordered = true,
+                 .holds_sizes = has_rows};
+const Op kScatter{.name = "ScatterFrom",
+                  .infer = scattered,
+                  .vjp = vjp_scatter,
+                  .jvp = linear<&kScatter>,
+                  .vmap = vmap_rows<&kScatter>,
+                  .run = run_scatter,
+                  .ordered = true,
+                  .holds_sizes = kAlways};
+const Op kAllToAll{.name = "AllToAll",
+                   .infer = exchanged,
+                   .vjp = vjp_all_to_all,
+                   .jvp = linear<&kAllToAll>,
+                   .vmap = vmap_rows<&kAllToAll>,
+                   .run = run_beside<Operation::all_to_all>,
+                   .ordered = true,
+                   .holds_sizes = kAlways};
+const Op kBarrier{.name = "Barrier", .infer = same, .run = run_barrier, .ordered = true};
+
+namespace {
+
+// --- Checks.
+
+void check_root(const char* op, int root, const GroupImpl& group) {
+  require(root >= 0 && root < group.size(), "[", op, "] The root is not a rank of the group: got ",
+          root, ", expected one from 0 to ", group.size() - 1, ".");
+}
+
+void check_divides(const char* op, const array& x, const GroupImpl& group) {
+  require(x.ndim() > 0 && x.shape(0) % group.size() == 0, "[", op,
+          "] Axis 0 cannot be divided: got shape ", x.shape(), ", expected a multiple of ",
+          group.size(), " ranks. Where the parts differ, give their sizes.");
+}
+
+void check_sizes(const char* op, const Rows& sizes, const GroupImpl& group) {
+  const bool negative = std::any_of(sizes.begin(), sizes.end(), [](int64_t n) { return n < 0; });
+  require(!negative && sizes.size() == static_cast<size_t>(group.size()), "[", op,
+          "] The sizes make no sense: got ", Shape(sizes.begin(), sizes.end()),
+          ", expected one that is not negative for each of ", group.size(), " ranks.");
+}
+
+void check_rows(const char* op, const array& x, int64_t rows) {
+  require(x.ndim() > 0 && x.shape(0) == rows, "[", op,
+          "] Axis 0 does not fit the sizes: got shape ", x.shape(), ", expected ", rows,
+          " along it.");
+}
+
+// --- Nodes.
+
+array make(const Op& op, const array& x, CollectiveAttrs attrs, const StreamOrDevice& s) {
+  if (attrs.group->size() == 1) return x;
+  const Stream stream = stream_for(*attrs.group, s);
+  return collective(op, x, std::move(attrs), stream);
+}
+
+array all_reduce(const array& x, Reduction reduction, const std::optional<Group>& group,
+                 const StreamOrDevice& s) {
+  return make(kAllReduce, x, {.group = group_or_world(group), .reduction = reduction}, s);
+}
+
+array reduce_at(const char* op, const array& x, Reduction reduction, int root,
+                const std::optional<Group>& group, const StreamOrDevice& s) {
+  auto impl = group_or_world(group);
+  check_root(op, root, *impl);
+  return make(kReduce, x, {.group = std::move(impl), .reduction = reduction, .root = root}, s);
+}
+
+int64_t rows_of(const Rows& sizes, const GroupImpl& group) {
+  return sizes[static_cast<size_t>(group.rank())];
+}
+
+}  // namespace
+
+// --- To all.
+
 array all_sum(const array& x, std::optional<Group> group, StreamOrDevice s) {
   return all_reduce(x, Reduction::sum, group, s);
+}
+
+array all_prod(const array& x, std::optional<Group> group, StreamOrDevice s) {
+  return all_reduce(x, Reduction::prod, group, s);
 }
 
 array all_max(const array& x, std::optional<Group> group, StreamOrDevice s) {
@@ -288,55 +301,123 @@ array all_min(const array& x, std::optional<Group> group, StreamOrDevice s) {
 }
 
 array all_gather(const array& x, std::optional<Group> group, StreamOrDevice s) {
+  return make(kAllGather, x, {.group = group_or_world(group)}, s);
+}
+
+array all_gather(const array& x, const Sizes& sizes, std::optional<Group> group, StreamOrDevice s) {
   auto impl = group_or_world(group);
-  if (impl->size() == 1) return x;
-  const Stream stream = stream_for(*impl, s);
-  return node(kAllGather, x, {.group = std::move(impl)}, stream);
+  check_sizes("all_gather", sizes.of_ranks, *impl);
+  check_rows("all_gather", x, rows_of(sizes.of_ranks, *impl));
+  return make(kAllGather, x, {.group = std::move(impl), .from_each = sizes.of_ranks}, s);
 }
 
 array sum_scatter(const array& x, std::optional<Group> group, StreamOrDevice s) {
   auto impl = group_or_world(group);
   if (impl->size() == 1) return x;
-  const Stream stream = stream_for(*impl, s);
-  return node(kSumScatter, x, {.group = std::move(impl), .reduction = Reduction::sum}, stream);
+  check_divides("sum_scatter", x, *impl);
+  return make(kSumScatter, x, {.group = std::move(impl), .reduction = Reduction::sum}, s);
 }
+
+array sum_scatter(const array& x, const Sizes& sizes, std::optional<Group> group,
+                  StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  check_sizes("sum_scatter", sizes.of_ranks, *impl);
+  check_rows("sum_scatter", x, total(sizes.of_ranks));
+  return make(kSumScatter, x,
+              {.group = std::move(impl), .reduction = Reduction::sum, .to_each = sizes.of_ranks},
+              s);
+}
+
+array all_to_all(const array& x, std::optional<Group> group, StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  if (impl->size() == 1) return x;
+  check_divides("all_to_all", x, *impl);
+  return make(kAllToAll, x, {.group = std::move(impl)}, s);
+}
+
+array all_to_all(const array& x, const Sizes& to_each, const Sizes& from_each,
+                 std::optional<Group> group, StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  check_sizes("all_to_all", to_each.of_ranks, *impl);
+  check_sizes("all_to_all", from_each.of_ranks, *impl);
+  check_rows("all_to_all", x, total(to_each.of_ranks));
+  const int64_t kept = rows_of(to_each.of_ranks, *impl);
+  require(kept == rows_of(from_each.of_ranks, *impl),
+          "[all_to_all] What a rank keeps must agree: got ", kept, " to itself, expected ",
+          rows_of(from_each.of_ranks, *impl), " as it expects from itself.");
+  return make(
+      kAllToAll, x,
+      {.group = std::move(impl), .to_each = to_each.of_ranks, .from_each = from_each.of_ranks}, s);
+}
+
+// --- From and to one.
 
 array broadcast(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
   auto impl = group_or_world(group);
-  require(root >= 0 && root < impl->size(), "[broadcast] The root is not a rank of the group: got ",
-          root, ", expected one from 0 to ", impl->size() - 1, ".");
+  check_root("broadcast", root, *impl);
+  return make(kBroadcast, x, {.group = std::move(impl), .root = root}, s);
+}
+
+array reduce(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
+  return reduce_at("reduce", x, Reduction::sum, root, group, s);
+}
+
+array reduce_prod(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
+  return reduce_at("reduce_prod", x, Reduction::prod, root, group, s);
+}
+
+array reduce_max(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
+  return reduce_at("reduce_max", x, Reduction::max, root, group, s);
+}
+
+array reduce_min(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
+  return reduce_at("reduce_min", x, Reduction::min, root, group, s);
+}
+
+array gather(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  check_root("gather", root, *impl);
+  return make(kGather, x, {.group = std::move(impl), .root = root}, s);
+}
+
+array gather(const array& x, const Sizes& sizes, int root, std::optional<Group> group,
+             StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  check_root("gather", root, *impl);
+  check_sizes("gather", sizes.of_ranks, *impl);
+  check_rows("gather", x, rows_of(sizes.of_ranks, *impl));
+  return make(kGather, x, {.group = std::move(impl), .root = root, .from_each = sizes.of_ranks}, s);
+}
+
+array scatter(const array& x, int root, std::optional<Group> group, StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  check_root("scatter", root, *impl);
   if (impl->size() == 1) return x;
-  const Stream stream = stream_for(*impl, s);
-  return node(kBroadcast, x, {.group = std::move(impl), .peer = root}, stream);
+  check_divides("scatter", x, *impl);
+  return make(kScatter, x, {.group = std::move(impl), .root = root}, s);
 }
 
-array send(const array& x, int dst, std::optional<Group> group, StreamOrDevice s) {
-  auto impl = group_with_peer("send", dst, group);
-  const Stream stream = stream_for(*impl, s);
-  return node(kSend, x, {.group = std::move(impl), .peer = dst}, stream);
+array scatter(const array& x, const Sizes& sizes, int root, std::optional<Group> group,
+              StreamOrDevice s) {
+  auto impl = group_or_world(group);
+  check_root("scatter", root, *impl);
+  check_sizes("scatter", sizes.of_ranks, *impl);
+  require(x.ndim() > 0, "[scatter] A scalar has no axis to divide.");
+  if (impl->rank() == root) check_rows("scatter", x, total(sizes.of_ranks));
+  return make(kScatter, x, {.group = std::move(impl), .root = root, .to_each = sizes.of_ranks}, s);
 }
 
-array recv(Shape shape, Dtype dtype, int src, std::optional<Group> group, StreamOrDevice s) {
-  auto impl = group_with_peer("recv", src, group);
-  const Stream stream = stream_for(*impl, s);
-  return make_node(
-      kRecv, {},
-      Attrs(CollectiveAttrs{
-          .group = std::move(impl), .peer = src, .shape = std::move(shape), .dtype = dtype}),
-      stream);
-}
+// --- Of no data.
 
-array recv_like(const array& x, int src, std::optional<Group> group, StreamOrDevice s) {
-  auto impl = group_with_peer("recv_like", src, group);
-  const Stream stream = stream_for(*impl, s);
-  return node(kRecvLike, x, {.group = std::move(impl), .peer = src}, stream);
+Sizes gather_sizes(int64_t size, std::optional<Group> group, StreamOrDevice s) {
+  if (group_or_world(group)->size() == 1) return Rows{size};
+  array all = all_gather(array(size, int64), std::move(group), s);
+  all.eval();
+  return Rows(all.data<int64_t>(), all.data<int64_t>() + all.size());
 }
 
 void barrier(std::optional<Group> group, StreamOrDevice s) {
-  auto impl = group_or_world(group);
-  if (impl->size() == 1) return;
-  const Stream stream = stream_for(*impl, s);
-  node(kBarrier, array(0), {.group = std::move(impl)}, stream).eval();
+  make(kBarrier, array(0), {.group = group_or_world(group)}, s).eval();
 }
 
 }  // namespace mlx::core::distributed

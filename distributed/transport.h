@@ -24,6 +24,8 @@ class Transport {
   virtual ~Transport() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
+  /// Which host a rank is on: equal numbers share one.
+  virtual int host_of(int /*peer*/) const { return 0; }
 
   /// Starts a transfer; `bytes` stays alive and untouched until wait(). In order per peer.
   virtual Ticket send(int peer, std::span<const std::byte> bytes) = 0;
@@ -33,6 +35,14 @@ class Transport {
   /// Errors: PeerLostError and TimeoutError, whose where().peer is the other end;
   ///         AbortedError.
   virtual void wait(Ticket ticket, Deadline deadline) = 0;
+
+  /// Returns when one of the transfers is complete, and which. Errors: as wait().
+  /// A transport that can only wait for a certain one waits for the first; then
+  /// the ranks must not depend on the order in which a batch of messages comes.
+  virtual size_t wait_any(std::span<const Ticket> tickets, Deadline deadline) {
+    wait(tickets.front(), deadline);
+    return 0;
+  }
 
   /// Wakes and fails everything pending. Callable from any thread.
   virtual void abort() noexcept = 0;

@@ -1,89 +1,102 @@
+#include <limits>
+
+#include "mlx/core/base/error.h"
 #include "mlx/distributed/algorithms/algorithms.h"
 
 namespace mlx::core::distributed {
 namespace {
 
-// Up to this size the number of steps counts, not the number of bytes.
-constexpr size_t kSmallBytes = 16 * 1024;
-// One step to everyone is cheaper than several steps up to this many ranks, and
-// this many bytes that a rank sends in all.
-constexpr int kFewRanks = 8;
-constexpr size_t kDirectBytes = 128 * 1024;
+constexpr int kAnyRanks = std::numeric_limits<int>::max();
+constexpr size_t kAnyBytes = std::numeric_limits<size_t>::max();
+constexpr size_t kKiB = 1024;
 
-bool is_direct(size_t bytes, int ranks) {
-  return ranks <= kFewRanks && bytes * static_cast<size_t>(ranks - 1) <= kDirectBytes;
-}
+struct Row {
+  Operation operation;
+  int ranks;     // up to so many
+  size_t bytes;  // of a rank's part, up to so many
+  Algorithm algorithm;
+  void (*run)(Team&, const Collective&);
+};
 
-Algorithm for_all_reduce(const Collective& c, int ranks) {
-  if (is_direct(c.bytes(), ranks)) return Algorithm::direct;
-  if (c.bytes() <= kSmallBytes) return Algorithm::doubling;
-  // Around the ring a half type would be rounded at each rank.
-  const bool rounds = reduce_into(c.dtype, c.reduction).widens() && ranks > 2;
-  return rounds ? Algorithm::pairwise : Algorithm::ring;
-}
+// The first row that fits is chosen. Measured: up to some ten KiB the number of
+// steps counts, and one step to everyone is best while the ranks are few.
+using enum Operation;
+using A = Algorithm;
+constexpr Row kRows[] = {
+    {all_reduce, 2, 128 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, 3, 64 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, 5, 32 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, 8, 18 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, kAnyRanks, 16 * kKiB, A::doubling, doubling::all_reduce},
+    {all_reduce, kAnyRanks, kAnyBytes, A::hierarchical, hierarchical::all_reduce},
+    {all_reduce, kAnyRanks, kAnyBytes, A::ring, ring::all_reduce},
+    {all_reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_reduce},
 
-Algorithm for_all_gather(const Collective& c, int ranks) {
-  return is_direct(c.bytes(), ranks) ? Algorithm::direct : Algorithm::ring;
-}
+    {all_gather, 2, 128 * kKiB, A::direct, direct::all_gather},
+    {all_gather, 3, 64 * kKiB, A::direct, direct::all_gather},
+    {all_gather, 5, 32 * kKiB, A::direct, direct::all_gather},
+    {all_gather, 8, 18 * kKiB, A::direct, direct::all_gather},
+    {all_gather, kAnyRanks, kAnyBytes, A::ring, ring::all_gather},
 
-}  // namespace
+    {reduce_scatter, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce_scatter},
 
-Algorithm choose_algorithm(const Collective& c, int ranks, std::string_view wish) {
-  const bool reduces = c.operation == Operation::all_reduce;
-  const bool gathers = c.operation == Operation::all_gather;
-  if (wish == "direct" && (reduces || gathers)) return Algorithm::direct;
-  if (wish == "ring" && (reduces || gathers)) return Algorithm::ring;
-  if (wish == "doubling" && reduces) return Algorithm::doubling;
-  if (wish == "pairwise" && reduces) return Algorithm::pairwise;
-  if (reduces) return for_all_reduce(c, ranks);
-  if (gathers) return for_all_gather(c, ranks);
-  return Algorithm::direct;  // the others have one algorithm each
-}
+    {broadcast, kAnyRanks, kAnyBytes, A::tree, tree::broadcast},
+    {broadcast, kAnyRanks, kAnyBytes, A::ring, ring::broadcast},
 
-namespace {
+    {reduce, kAnyRanks, 256 * kKiB, A::tree, tree::reduce},
+    {reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce},
 
-void all_reduce(Exchange& exchange, const Collective& c, Algorithm algorithm) {
-  switch (algorithm) {
-    case Algorithm::direct:
-      return direct::all_reduce(exchange, c);
-    case Algorithm::doubling:
-      return doubling::all_reduce(exchange, c);
-    case Algorithm::ring:
-      return ring::all_reduce(exchange, c);
-    case Algorithm::pairwise:
-      return pairwise::all_reduce(exchange, c);
-    default:
-      break;
+    {gather, kAnyRanks, kAnyBytes, A::direct, direct::gather},
+    {scatter, kAnyRanks, kAnyBytes, A::direct, direct::scatter},
+    {all_to_all, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_to_all},
+    {barrier, kAnyRanks, kAnyBytes, A::doubling, doubling::barrier},
+};
+
+constexpr std::pair<std::string_view, Algorithm> kNames[] = {
+    {"direct", A::direct},     {"doubling", A::doubling}, {"ring", A::ring},
+    {"pairwise", A::pairwise}, {"tree", A::tree},         {"hierarchical", A::hierarchical},
+};
+
+bool has_name(Algorithm algorithm, std::string_view name) {
+  for (const auto& [text, value] : kNames) {
+    if (value == algorithm) return text == name;
   }
+  return false;
 }
 
-// Nobody leaves before everybody has come: the smallest all_reduce.
-void barrier(Exchange& exchange, Collective c) {
-  std::byte token{1};
-  c.dtype = uint8;
-  c.reduction = Reduction::max;
-  c.in = {&token, 1};
-  c.out = {&token, 1};
-  doubling::all_reduce(exchange, c);
+// Whether the algorithm can do it at all.
+bool suits(const Row& row, const Collective& c, const Hosts& hosts) {
+  if (row.operation != c.operation) return false;
+  if (row.algorithm == A::hierarchical) return hosts.mixed();
+  // Around the ring a half type would be rounded at each rank.
+  const bool ring_of_sums = row.algorithm == A::ring && c.operation == all_reduce;
+  return !ring_of_sums || hosts.ranks() == 2 || !reduce_into(c.dtype, c.reduction).widens();
+}
+
+// What a rank gives; on the average where that differs.
+size_t part_bytes(const Collective& c, int ranks) {
+  const bool of_all = c.operation == all_gather && !c.out_parts.empty();
+  return c.bytes() / (of_all ? static_cast<size_t>(ranks) : 1);
 }
 
 }  // namespace
+
+Algorithm choose_algorithm(const Collective& c, const Hosts& hosts, std::string_view wish) {
+  for (const Row& row : kRows) {
+    if (suits(row, c, hosts) && has_name(row.algorithm, wish)) return row.algorithm;
+  }
+  const size_t bytes = part_bytes(c, hosts.ranks());
+  for (const Row& row : kRows) {
+    const bool fits = hosts.ranks() <= row.ranks && bytes <= row.bytes;
+    if (fits && suits(row, c, hosts)) return row.algorithm;
+  }
+  throw_invalid("[", operation_name(c.operation, c.reduction), "] No algorithm can do it.");
+}
 
 void run_algorithm(Exchange& exchange, const Collective& c, Algorithm algorithm) {
-  switch (c.operation) {
-    case Operation::all_reduce:
-      return all_reduce(exchange, c, algorithm);
-    case Operation::all_gather:
-      return algorithm == Algorithm::ring ? ring::all_gather(exchange, c)
-                                          : direct::all_gather(exchange, c);
-    case Operation::reduce_scatter:
-      return pairwise::reduce_scatter(exchange, c);
-    case Operation::broadcast:
-      return tree::broadcast(exchange, c);
-    case Operation::barrier:
-      return barrier(exchange, c);
-    default:
-      break;
+  Team everyone(exchange);
+  for (const Row& row : kRows) {
+    if (row.operation == c.operation && row.algorithm == algorithm) return row.run(everyone, c);
   }
 }
 

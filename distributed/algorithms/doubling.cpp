@@ -9,21 +9,22 @@
 #include <bit>
 
 #include "mlx/distributed/algorithms/algorithms.h"
+#include "mlx/distributed/algorithms/chunks.h"
 
 namespace mlx::core::distributed::doubling {
 
-void all_reduce(Exchange& x, const Collective& c) {
+void all_reduce(Team& x, const Collective& c) {
   const Reducer& reducer = reduce_into(c.dtype, c.reduction);
   const size_t count = c.in.size() / reducer.width;
   const size_t bytes = count * reducer.wide_width;
-  const size_t stride = (bytes + 63) / 64 * 64;
+  const size_t stride = aligned(bytes);
   const auto scratch = x.scratch(2 * stride);
   const auto mine = scratch.first(bytes);
   const auto theirs = scratch.subspan(stride, bytes);
 
   const auto combine_with = [&](int peer, bool send, bool receive) {
     // The receive is started before the send is waited for: both may be large.
-    Exchange::Message out{}, in{};
+    Team::Message out{}, in{};
     if (send) out = x.send(peer, mine);
     if (receive) in = x.recv(peer, theirs);
     if (receive) x.wait(in);
@@ -46,6 +47,16 @@ void all_reduce(Exchange& x, const Collective& c) {
     if (x.rank() < extras) combine_with(x.rank() + power, true, false);
   }
   reducer.narrow(c.out.data(), mine.data(), count);
+}
+
+void barrier(Team& x, const Collective& c) {
+  std::byte token{1};
+  Collective smallest = c;
+  smallest.dtype = uint8;
+  smallest.reduction = Reduction::max;
+  smallest.in = {&token, 1};
+  smallest.out = {&token, 1};
+  all_reduce(x, smallest);
 }
 
 }  // namespace mlx::core::distributed::doubling

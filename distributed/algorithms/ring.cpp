@@ -9,6 +9,8 @@
 // soon as its segment is ready, so all steps overlap. A receive is always
 // started before the segment in hand is combined.
 
+#include <vector>
+
 #include "mlx/distributed/algorithms/algorithms.h"
 #include "mlx/distributed/algorithms/chunks.h"
 
@@ -52,20 +54,20 @@ class Walk {
 // `first`. What arrives is put in place by `arrive`, which says where it is to
 // be received and what to do with it then.
 template <typename Arrive>
-void pass_around(Exchange& x, const Chunks& chunks, std::span<const std::byte> first,
+void pass_around(Team& x, const Chunks& chunks, std::span<const std::byte> first,
                  std::span<std::byte> data, int first_received, int steps, Arrive arrive) {
   const int right = (x.rank() + 1) % x.size();
   const int left = (x.rank() + x.size() - 1) % x.size();
-  Exchange::Message sent = x.send(right, first);
+  Team::Message sent = x.send(right, first);
   Walk arriving(chunks, first_received, steps);
-  Exchange::Message next{};
+  Team::Message next{};
   if (arriving.end()) x.wait(x.recv(left, {}));  // no data, but the header is checked
   size_t number = 0;
   if (!arriving.end())
     next = x.recv(left, arrive.place(arriving.step(), arriving.of(data), number));
   while (!arriving.end()) {
     const Walk here = arriving;
-    const Exchange::Message message = next;
+    const Team::Message message = next;
     arriving.next();
     if (!arriving.end()) {
       next = x.recv(left, arrive.place(arriving.step(), arriving.of(data), number + 1));
@@ -81,7 +83,7 @@ void pass_around(Exchange& x, const Chunks& chunks, std::span<const std::byte> f
 // and output are the same memory it must arrive beside them; two segments in
 // turn suffice because only one more is under way.
 struct Combine {
-  Exchange& x;
+  Team& x;
   const Collective& c;
   const Reducer& reducer = reduce_into(c.dtype, c.reduction);
   bool in_place = c.in.data() == c.out.data();
@@ -107,17 +109,37 @@ struct Keep {
 
 }  // namespace
 
-void all_reduce(Exchange& x, const Collective& c) {
+void all_reduce(Team& x, const Collective& c) {
   const Chunks chunks(c.in.size(), c.dtype.size(), x.size());
   pass_around(x, chunks, chunks.of(c.in, x.rank()), c.out, x.rank() - 1, 2 * (x.size() - 1),
               Combine{x, c});
 }
 
-void all_gather(Exchange& x, const Collective& c) {
-  const Chunks chunks(c.out.size(), c.dtype.size(), x.size());
+void all_gather(Team& x, const Collective& c) {
+  const Chunks chunks = chunks_of_parts(c.out.size(), x.size(), c.out_parts);
   const auto mine = chunks.of(c.out, x.rank());
   copy_bytes(mine, c.in);
   pass_around(x, chunks, mine, c.out, x.rank() - 1, x.size() - 1, Keep{});
+}
+
+// Counted from the root; the last rank passes nothing on.
+void broadcast(Team& x, const Collective& c) {
+  const int right = (x.rank() + 1) % x.size();
+  const int left = (x.rank() + x.size() - 1) % x.size();
+  const bool root = x.rank() == c.peer, last = right == c.peer;
+  if (root) copy_bytes(c.out, c.in);
+  // At least one, so that the headers are checked even without data.
+  const size_t segments = std::max<size_t>(segments_of(c.out.size()), 1);
+  std::vector<Team::Message> arriving;
+  for (size_t s = 0; s < segments && !root; ++s) {
+    arriving.push_back(x.recv(left, segment_of(c.out, s)));
+  }
+  Team::Message sent{};
+  for (size_t s = 0; s < segments; ++s) {
+    if (!root) x.wait(arriving[s]);
+    if (!last) sent = x.send(right, segment_of(c.out, s));
+  }
+  if (!last) x.wait(sent);
 }
 
 }  // namespace mlx::core::distributed::ring

@@ -39,7 +39,8 @@ struct Environment {
   Limits limits;
 
   std::string transport;      ///< MLX_TRANSPORT: tcp, shm or auto (the default)
-  std::string algorithm;      ///< MLX_ALGORITHM: direct, doubling, ring or pairwise; empty: choose
+  /// MLX_ALGORITHM: direct, doubling, ring, pairwise, tree or hierarchical; empty: choose
+  std::string algorithm;
   std::string host_id;        ///< MLX_HOST_ID: ranks with equal ids share memory; default: boot id
   std::string flight_folder;  ///< MLX_FLIGHT_DIR: where the flight recorder dumps; empty: nowhere
   /// MLX_DISTRIBUTED_DEBUG=detail: compares each collective across all ranks before it moves data.

@@ -19,6 +19,8 @@ class Connector {
   /// How many ranks of the group run on this host: more than its cores means
   /// that who waits must give way.
   virtual int ranks_on_host() const = 0;
+  /// As Transport::host_of.
+  virtual int host_of(int /*peer*/) const { return 0; }
 
   /// The link to `peer`, or null when it is not there yet (the bell rings when
   /// that may have changed).

@@ -85,6 +85,13 @@ bool LinkTransport::done(Ticket ticket) const {
   return send ? p.sends_done > number && !p.unflushed : p.recvs_done > number;
 }
 
+std::optional<size_t> LinkTransport::any_done(std::span<const Ticket> tickets) const {
+  for (size_t i = 0; i < tickets.size(); ++i) {
+    if (done(tickets[i])) return i;
+  }
+  return {};
+}
+
 // False when the peer is gone.
 bool LinkTransport::push(Peer& p) {
   while (!p.sends.empty()) {
@@ -140,10 +147,10 @@ bool LinkTransport::progress() {
   return !active_.empty();
 }
 
-bool LinkTransport::spin(Ticket ticket) {
+std::optional<size_t> LinkTransport::spin(std::span<const Ticket> tickets) {
   for (int i = 0; i < (crowded_ ? 0 : kLooksInARow); ++i) {
     progress();
-    if (done(ticket)) return true;
+    if (const auto which = any_done(tickets)) return which;
     pause();
   }
   const auto end = Clock::now() + kGiveWay;
@@ -152,10 +159,10 @@ bool LinkTransport::spin(Ticket ticket) {
     for (int i = 0; i < kLooksBetweenClocks; ++i) {
       sched_yield();
       progress();
-      if (done(ticket)) return true;
+      if (const auto which = any_done(tickets)) return which;
     }
   } while (Clock::now() < end);
-  return false;
+  return {};
 }
 
 void LinkTransport::sleep(Deadline deadline) {
@@ -177,17 +184,18 @@ void LinkTransport::sleep(Deadline deadline) {
   }
 }
 
-void LinkTransport::wait(Ticket ticket, Deadline deadline) {
+size_t LinkTransport::wait_any(std::span<const Ticket> tickets, Deadline deadline) {
   progress();
-  if (done(ticket) || spin(ticket)) return;
+  if (const auto which = any_done(tickets)) return *which;
+  if (const auto which = spin(tickets)) return *which;
   while (true) {
     check_aborted();
     if (Clock::now() >= deadline) {
-      throw TimeoutError("The deadline has passed", about(peer_of(ticket)));
+      throw TimeoutError("The deadline has passed", about(peer_of(tickets.front())));
     }
     sleep(deadline);
     progress();
-    if (done(ticket)) return;
+    if (const auto which = any_done(tickets)) return *which;
   }
 }
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "mlx/distributed/bootstrap/errors.h"
@@ -23,9 +24,11 @@ class LinkTransport final : public Transport {
 
   int rank() const override { return rank_; }
   int size() const override { return static_cast<int>(peers_.size()); }
+  int host_of(int peer) const override { return connector_->host_of(peer); }
   Ticket send(int peer, std::span<const std::byte> bytes) override;
   Ticket recv(int peer, std::span<std::byte> bytes) override;
-  void wait(Ticket ticket, Deadline deadline) override;
+  void wait(Ticket ticket, Deadline deadline) override { wait_any({&ticket, 1}, deadline); }
+  size_t wait_any(std::span<const Ticket> tickets, Deadline deadline) override;
   void abort() noexcept override;
 
  private:
@@ -42,11 +45,12 @@ class LinkTransport final : public Transport {
 
   void activate(int peer);
   bool done(Ticket ticket) const;
+  std::optional<size_t> any_done(std::span<const Ticket> tickets) const;
   bool progress();
   void progress(int peer);
   bool push(Peer& peer);
   bool pull(Peer& peer);
-  bool spin(Ticket ticket);
+  std::optional<size_t> spin(std::span<const Ticket> tickets);
   void sleep(Deadline deadline);
   void check_aborted() const;
   Circumstances about(int peer) const;

@@ -39,6 +39,14 @@ class NetworkConnector final : public Connector {
                                           [this](int rank) { return same_host(rank); }));
   }
 
+  // The world's number of the first rank there.
+  int host_of(int peer) const override {
+    const auto& host = job_.member(world_ranks_[static_cast<size_t>(peer)]).host_id;
+    int first = 0;
+    while (job_.member(first).host_id != host) ++first;
+    return first;
+  }
+
   std::unique_ptr<Link> link(int peer) override {
     const int world = world_ranks_[static_cast<size_t>(peer)];
     // Gone is checked first: what has come before it went is in the reception already.
