@@ -81,16 +81,15 @@ class RdmaLink final : public Link {
   std::optional<size_t> write(std::span<const std::byte> bytes) override {
     look();
     seen_by_writer_ = events_;
-    if (stopped()) return 0;
+    size_t done = 0;
+    while (done < bytes.size() && !stopped()) {
+      const size_t n = write_some(bytes.subspan(done));
+      if (n == 0) break;
+      done += n;
+    }
     // A peer that has all it wants may be gone before we hear that it has.
-    if (piece_ > 0) return finish_piece();
-    if (ended_) return std::nullopt;
-    if (announced_ > 0) return fill_window(bytes);
-    if (bytes.size() < kLarge) return gather(bytes);
-    if (!open_slot()) return 0;
-    gathered_.announced = announced_ = bytes.size();
-    post_gathered();
-    return fill_window(bytes);
+    if (done == 0 && ended_ && piece_ == 0) return std::nullopt;
+    return done;
   }
 
   std::optional<bool> flush() override {
@@ -253,6 +252,17 @@ class RdmaLink final : public Link {
   }
 
   // --- writing
+
+  size_t write_some(std::span<const std::byte> bytes) {
+    if (piece_ > 0) return finish_piece();
+    if (ended_) return 0;
+    if (announced_ > 0) return fill_window(bytes);
+    if (bytes.size() < kLarge) return gather(bytes);
+    if (!open_slot()) return 0;
+    gathered_.announced = announced_ = bytes.size();
+    post_gathered();
+    return fill_window(bytes);
+  }
 
   // A slot to gather in, with a credit to send it.
   bool open_slot() {
