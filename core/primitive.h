@@ -37,6 +37,12 @@ class Primitive {
                                  const std::vector<int>& argnums,
                                  const std::vector<array>& outputs);
 
+  /// The outputs over all of the mapped axis, and where it is in each. `axes`
+  /// says where it is in the inputs; -1: the input is not mapped.
+  /// Errors: std::invalid_argument unless overridden.
+  virtual std::pair<std::vector<array>, std::vector<int>> vmap(const std::vector<array>& inputs,
+                                                               const std::vector<int>& axes);
+
   virtual const char* name() const = 0;
 
   /// Whether `other` computes the same from the same inputs.

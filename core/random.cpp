@@ -6,6 +6,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/random_ops.h"
 
@@ -13,14 +14,20 @@ namespace mlx::core {
 
 namespace {
 
-Type infer_bits(Inputs, const Attrs& attrs) {
+Type infer_bits(Inputs in, const Attrs& attrs) {
   const auto& a = attrs.get<RandomBitsAttrs>();
-  return {a.shape, a.width == 4 ? uint32 : a.width == 2 ? uint16 : uint8};
+  Shape shape = in[0].shape();
+  shape.pop_back();
+  shape.insert(shape.end(), a.shape.begin(), a.shape.end());
+  return {std::move(shape), a.width == 4 ? uint32 : a.width == 2 ? uint16 : uint8};
 }
+
+Mapped vmap_bits(const VmapArgs& args) { return map_in_front(kRandomBits, args, args.attrs); }
 
 }  // namespace
 
-constinit const Op kRandomBits{.name = "RandomBits", .infer = infer_bits, .holds_sizes = kAlways};
+constinit const Op kRandomBits{
+    .name = "RandomBits", .infer = infer_bits, .vmap = vmap_bits, .holds_sizes = kAlways};
 
 }  // namespace mlx::core
 

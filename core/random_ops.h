@@ -6,7 +6,8 @@
 
 namespace mlx::core {
 
-/// `width` bytes of random bits for each element; the input is the key.
+/// `width` bytes of random bits for each element of `shape`; the input is the
+/// key, or several in its leading axes, which are then also the result's.
 struct RandomBitsAttrs {
   Shape shape;
   int width;

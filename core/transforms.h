@@ -80,10 +80,32 @@ std::function<std::vector<array>(const std::vector<array>&)> grad(
     const std::function<array(const std::vector<array>&)>& fun, int argnum = 0);
 std::function<array(const array&)> grad(const std::function<array(const array&)>& fun);
 
+/// A function that maps `fun` over an axis of its inputs: it runs once and
+/// works on all elements of that axis at a time. Transforms nest in any order.
+///
+/// Shapes: `fun` sees its inputs without the axis `in_axis`, or as they are for
+///         -1. Each output has the axis at `out_axis`; one that does not
+///         depend on the mapped inputs is repeated along it. Empty lists of
+///         axes: 0 for all.
+/// Errors (at the call): std::invalid_argument if an axis is not one of its array, if mapped axes
+///         differ in size, none is mapped, or there is not one axis for each
+///         input and output; if an operation has no rule; if `fun` evaluates
+///         what depends on mapped inputs.
+std::function<array(const array&)> vmap(const std::function<array(const array&)>& fun,
+                                        int in_axis = 0, int out_axis = 0);
+std::function<array(const array&, const array&)> vmap(
+    const std::function<array(const array&, const array&)>& fun, int in_axis_a = 0,
+    int in_axis_b = 0, int out_axis = 0);
+std::function<std::vector<array>(const std::vector<array>&)> vmap(
+    const std::function<std::vector<array>(const std::vector<array>&)>& fun,
+    const std::vector<int>& in_axes = {}, const std::vector<int>& out_axes = {});
+
 /// `fun` with derivatives of the caller's own. fun_vjp(primals, cotangents,
 /// outputs) returns the primals' cotangents; fun_jvp(primals, tangents,
-/// argnums) returns the outputs' tangents. A rule that is not given is derived
-/// from `fun`.
+/// argnums) returns the outputs' tangents; fun_vmap(inputs, axes) returns the
+/// outputs over the mapped axis and where it is in each, given where it is in
+/// the inputs (-1: not mapped). A rule that is not given is derived from `fun`.
+/// Under vmap the derivatives' rules are mapped too.
 std::function<std::vector<array>(const std::vector<array>&)> custom_function(
     std::function<std::vector<array>(const std::vector<array>&)> fun,
     std::optional<std::function<std::vector<array>(
@@ -91,7 +113,10 @@ std::function<std::vector<array>(const std::vector<array>&)> custom_function(
         fun_vjp = std::nullopt,
     std::optional<std::function<std::vector<array>(
         const std::vector<array>&, const std::vector<array>&, const std::vector<int>&)>>
-        fun_jvp = std::nullopt);
+        fun_jvp = std::nullopt,
+    std::optional<std::function<std::pair<std::vector<array>, std::vector<int>>(
+        const std::vector<array>&, const std::vector<int>&)>>
+        fun_vmap = std::nullopt);
 
 /// custom_function with a vjp only.
 std::function<std::vector<array>(const std::vector<array>&)> custom_vjp(

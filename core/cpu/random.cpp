@@ -55,17 +55,9 @@ struct Words {
   }
 };
 
-}  // namespace
-
 // Hash i of counters (i, i + second) gives words i and i + second. The middle
 // one of an odd number of words has the second counter 0.
-void random_bits(const KernelArgs& args) {
-  const array key = row_contiguous(args.inputs[0]);
-  const uint32_t k0 = key.data<uint32_t>()[0];
-  const uint32_t k1 = key.data<uint32_t>()[1];
-  array& out = args.outputs[0];
-  allocate(out);
-  Words words{out.data<std::byte>(), static_cast<int64_t>(out.nbytes())};
+void write_bits(const uint32_t* key, Words words) {
   const int64_t count = (words.bytes + 3) / 4;
   const int64_t half = count / 2;
   const int64_t second = half + count % 2;
@@ -77,7 +69,7 @@ void random_bits(const KernelArgs& args) {
         h.x[i] = static_cast<uint32_t>(first + i);
         h.y[i] = static_cast<uint32_t>(first + i + second);
       }
-      threefry(k0, k1, h);
+      threefry(key[0], key[1], h);
       const int64_t wanted = std::min(kLanes, end - first);
       words.write(first, h.x, wanted);
       words.write(first + second, h.y, wanted);
@@ -86,8 +78,21 @@ void random_bits(const KernelArgs& args) {
   if (count % 2 == 1) {
     Hashes h{};
     h.x[0] = static_cast<uint32_t>(half);
-    threefry(k0, k1, h);
+    threefry(key[0], key[1], h);
     words.write(half, h.x, 1);
+  }
+}
+
+}  // namespace
+
+void random_bits(const KernelArgs& args) {
+  const array keys = row_contiguous(args.inputs[0]);
+  array& out = args.outputs[0];
+  allocate(out);
+  const auto count = static_cast<int64_t>(keys.size()) / 2;
+  const int64_t bytes = static_cast<int64_t>(out.nbytes()) / std::max<int64_t>(1, count);
+  for (int64_t i = 0; i < count; ++i) {
+    write_bits(keys.data<uint32_t>() + 2 * i, {out.data<std::byte>() + i * bytes, bytes});
   }
 }
 

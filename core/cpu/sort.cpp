@@ -112,15 +112,21 @@ array with_axis_last(const array& in, int axis) {
   return view;
 }
 
+// One sequence for all values, or rows of both.
 template <typename T>
-void search(const array& sequence, const array& values, array& out, bool right) {
+void search(const array& sequences, const array& values, array& out, bool right) {
   const T* in = values.data<T>();
-  const T* first = sequence.data<T>();
-  const T* last = first + sequence.size();
+  const T* sequence = sequences.data<T>();
+  const int64_t length = sequences.shape(-1);
+  const auto count = static_cast<int64_t>(values.size());
+  const int64_t rows = static_cast<int64_t>(sequences.size()) / std::max<int64_t>(1, length);
+  const int64_t values_of_row = count / std::max<int64_t>(1, rows);
   uint32_t* indices = out.data<uint32_t>();
-  parallel_for(static_cast<int64_t>(out.size()), kGrain / 8, [&](int64_t begin, int64_t end) {
+  parallel_for(count, kGrain / 8, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const auto key = sort_key(in[i]);
+      const T* first = sequence + i / values_of_row * length;
+      const T* last = first + length;
       const T* found = std::partition_point(
           first, last, [&](const T& v) { return right ? sort_key(v) <= key : sort_key(v) < key; });
       indices[i] = static_cast<uint32_t>(found - first);

@@ -22,6 +22,11 @@ std::vector<array> Primitive::vjp(const std::vector<array>&, const std::vector<a
   throw_invalid("[", std::string_view(name()), "] Has no vjp.");
 }
 
+std::pair<std::vector<array>, std::vector<int>> Primitive::vmap(const std::vector<array>&,
+                                                                const std::vector<int>&) {
+  throw_invalid("[vmap] ", std::string_view(name()), " cannot be mapped: it has no rule for it.");
+}
+
 bool Primitive::is_equivalent(const Primitive& other) const { return this == &other; }
 
 namespace {
@@ -50,6 +55,12 @@ Arrays jvp_user(const JvpArgs& args) {
                                                    to_vector(args.argnums));
 }
 
+Mapped vmap_user(const VmapArgs& args) {
+  auto [outputs, axes] =
+      args.attrs.get<UserCall>().primitive->vmap(to_vector(args.inputs), to_vector(args.axes));
+  return {std::move(outputs), std::move(axes)};
+}
+
 void run_user(const KernelArgs& args) {
   std::vector<array> inputs(args.inputs.begin(), args.inputs.end());
   std::vector<array> outputs(args.outputs.begin(), args.outputs.end());
@@ -65,6 +76,7 @@ constexpr Op kUserPrimitive{.name = "Primitive",
                             .infer_all = infer_user,
                             .vjp = vjp_user,
                             .jvp = jvp_user,
+                            .vmap = vmap_user,
                             .run = run_user,
                             .holds_sizes = kAlways};
 

@@ -177,10 +177,12 @@ array transposed(const array& input, const array& weight, const std::vector<int>
 constinit const Op kConvolution{.name = "Convolution",
                                 .infer = infer_convolution,
                                 .vjp = vjp_convolution,
+                                .vmap = vmap_convolution,
                                 .holds_sizes = kAlways};
 constinit const Op kConvolutionWeightGrad{.name = "ConvolutionWeightGrad",
                                           .infer = infer_weight_grad,
                                           .vjp = vjp_weight_grad,
+                                          .vmap = vmap_weight_grad,
                                           .holds_sizes = kAlways};
 
 array conv_general(array input, array weight, std::vector<int> stride, std::vector<int> padding_lo,

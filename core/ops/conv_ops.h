@@ -27,6 +27,10 @@ struct ConvWeightGradAttrs {
   bool operator==(const ConvWeightGradAttrs&) const = default;
 };
 
+/// In conv_vmap.cpp.
+Mapped vmap_convolution(const VmapArgs& args);
+Mapped vmap_weight_grad(const VmapArgs& args);
+
 /// Inputs: input, weight, of one floating-point dtype.
 extern const Op kConvolution;
 /// The cotangent of a convolution's weight. Inputs: input, cotangent of the output.

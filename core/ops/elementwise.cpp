@@ -221,6 +221,9 @@ constinit const Op kStopGradient{
     .infer = [](Inputs inputs, const Attrs&) -> Type {
       return {inputs[0].shape(), inputs[0].dtype()};
     },
+    .vmap = [](const VmapArgs& args) -> Mapped {
+      return {{stop_gradient(args.inputs[0], args.stream)}, {args.axes[0]}};
+    },
     .run = [](const KernelArgs& args) { args.outputs[0].copy_shared_buffer(args.inputs[0]); },
 };
 

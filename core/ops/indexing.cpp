@@ -94,12 +94,16 @@ ShapeElem checked_position(const array& a, int index, int axis) {
 
 }  // namespace
 
-constinit const Op kTake{.name = "Take", .infer = infer_take, .vjp = vjp_take};
-constinit const Op kGather{
-    .name = "Gather", .infer = infer_gather, .vjp = vjp_gather, .holds_sizes = kAlways};
+constinit const Op kTake{.name = "Take", .infer = infer_take, .vjp = vjp_take, .vmap = vmap_take};
+constinit const Op kGather{.name = "Gather",
+                           .infer = infer_gather,
+                           .vjp = vjp_gather,
+                           .vmap = vmap_gather,
+                           .holds_sizes = kAlways};
 constinit const Op kTakeAlong{.name = "TakeAlongAxis",
                               .infer = infer_take_along,
                               .vjp = vjp_take_along,
+                              .vmap = vmap_take_along,
                               .holds_sizes = kAlways};
 
 void check_index(const array& index, const char* op) {

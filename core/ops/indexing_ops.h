@@ -52,6 +52,13 @@ extern const Op kScatter;
 extern const Op kTakeAlong;
 extern const Op kScatterAlong;
 
+/// In indexing_vmap.cpp.
+Mapped vmap_take(const VmapArgs& args);
+Mapped vmap_gather(const VmapArgs& args);
+Mapped vmap_scatter(const VmapArgs& args);
+Mapped vmap_take_along(const VmapArgs& args);
+Mapped vmap_scatter_along(const VmapArgs& args);
+
 /// Errors: std::invalid_argument unless the dtype is an integer.
 void check_index(const array& index, const char* op);
 

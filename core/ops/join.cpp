@@ -7,6 +7,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/shape_ops.h"
@@ -56,10 +57,17 @@ Arrays vjp_concatenate(const VjpArgs& args) {
   return out;
 }
 
+Mapped vmap_concatenate(const VmapArgs& args) {
+  const int axis = args.attrs.get<ConcatenateAttrs>().axis;
+  return map_in_front(kConcatenate, args, Attrs(ConcatenateAttrs{axis + 1}));
+}
+
 }  // namespace
 
-constinit const Op kConcatenate{
-    .name = "Concatenate", .infer = infer_concatenate, .vjp = vjp_concatenate};
+constinit const Op kConcatenate{.name = "Concatenate",
+                                .infer = infer_concatenate,
+                                .vjp = vjp_concatenate,
+                                .vmap = vmap_concatenate};
 
 array concatenate(std::vector<array> arrays, int axis, StreamOrDevice s) {
   require(!arrays.empty(), "[concatenate] Got no arrays, expected at least one.");

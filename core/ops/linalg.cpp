@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "mlx/core/ops/linalg_ops.h"
+#include "mlx/core/ops/mapping.h"
 
 namespace mlx::core {
 namespace {
@@ -18,8 +19,10 @@ std::vector<Type> infer_svd(Inputs in, const Attrs&) {
   return {with({m, m}), with({std::min(m, n)}), with({n, n})};
 }
 
+Mapped vmap_svd(const VmapArgs& args) { return map_in_front(kSvd, args, args.attrs); }
+
 }  // namespace
 
-constinit const Op kSvd{.name = "SVD", .infer_all = infer_svd};
+constinit const Op kSvd{.name = "SVD", .infer_all = infer_svd, .vmap = vmap_svd};
 
 }  // namespace mlx::core

@@ -9,6 +9,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/shape.h"
@@ -69,6 +70,10 @@ Arrays vjp_matmul(const VjpArgs& args) {
   return out;
 }
 
+Mapped vmap_matmul(const VmapArgs& args) {
+  return mapped_in_front({make_node(kMatmul, aligned_in_front(args), {}, args.stream)});
+}
+
 // ---- addmm
 
 Type infer_addmm(Inputs in, const Attrs&) {
@@ -99,6 +104,19 @@ Arrays vjp_addmm(const VjpArgs& args) {
     }
   }
   return out;
+}
+
+Mapped vmap_addmm(const VmapArgs& args) {
+  const Stream s = args.stream;
+  const Arrays in = aligned_in_front(args);
+  if (is_mapped(args, 1) || is_mapped(args, 2)) {
+    return mapped_in_front({make_node(kAddmm, in, args.attrs, s)});
+  }
+  // Many addends for one product, which is computed once.
+  const auto [alpha, beta] = args.attrs.get<AddmmAttrs>();
+  const Dtype dtype = in[0].dtype();
+  const array product = multiply(matmul(in[1], in[2], s), array(alpha, dtype), s);
+  return mapped_in_front({add(product, multiply(in[0], array(beta, dtype), s), s)});
 }
 
 // Vectors as matrices: the left one as a row, the right one as a column.
@@ -161,8 +179,10 @@ std::vector<int> joined(std::vector<int> first, const std::vector<int>& second) 
 
 }  // namespace
 
-constinit const Op kMatmul{.name = "Matmul", .infer = infer_matmul, .vjp = vjp_matmul};
-constinit const Op kAddmm{.name = "AddMM", .infer = infer_addmm, .vjp = vjp_addmm};
+constinit const Op kMatmul{
+    .name = "Matmul", .infer = infer_matmul, .vjp = vjp_matmul, .vmap = vmap_matmul};
+constinit const Op kAddmm{
+    .name = "AddMM", .infer = infer_addmm, .vjp = vjp_addmm, .vmap = vmap_addmm};
 
 array matmul(const array& a, const array& b, StreamOrDevice s) {
   const auto [left, right, vectors] = as_matrices("matmul", a, b, s);

@@ -8,6 +8,7 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/reduction_axes.h"
 #include "mlx/core/ops/shape.h"
@@ -98,6 +99,12 @@ Arrays vjp_extreme(const VjpArgs& args) {
   return {astype(where(mask, g, array(0, g.dtype()), s), in.dtype(), s)};
 }
 
+Mapped vmap_reduce(const VmapArgs& args) {
+  ReduceAttrs attrs = args.attrs.get<ReduceAttrs>();
+  attrs.axes = behind_mapped(attrs.axes);
+  return map_in_front(kReduce[static_cast<int>(attrs.kind)], args, Attrs(std::move(attrs)));
+}
+
 array reduce(ReduceKind kind, const array& a, const std::vector<int>& axes, bool keepdims,
              StreamOrDevice s) {
   const int index = static_cast<int>(kind);
@@ -111,14 +118,13 @@ array reduce(ReduceKind kind, const array& a, const std::vector<int>& axes, bool
 
 }  // namespace
 
+#define ROW(name_, vjp_) \
+  { .name = name_, .infer = infer_reduce, .vjp = vjp_, .vmap = vmap_reduce, .fuses_producer = true }
 constinit const Op kReduce[kReduceKinds] = {
-    {.name = "Sum", .infer = infer_reduce, .vjp = vjp_sum, .fuses_producer = true},
-    {.name = "Prod", .infer = infer_reduce, .vjp = vjp_prod, .fuses_producer = true},
-    {.name = "Max", .infer = infer_reduce, .vjp = vjp_extreme, .fuses_producer = true},
-    {.name = "Min", .infer = infer_reduce, .vjp = vjp_extreme, .fuses_producer = true},
-    {.name = "All", .infer = infer_reduce, .fuses_producer = true},
-    {.name = "Any", .infer = infer_reduce, .fuses_producer = true},
+    ROW("Sum", vjp_sum),     ROW("Prod", vjp_prod), ROW("Max", vjp_extreme),
+    ROW("Min", vjp_extreme), ROW("All", nullptr),   ROW("Any", nullptr),
 };
+#undef ROW
 
 #define MLX_REDUCTION(name)                                                                   \
   array name(const array& a, const std::vector<int>& axes, bool keepdims, StreamOrDevice s) { \
@@ -148,6 +154,12 @@ Type infer_arg_reduce(Inputs in, const Attrs& attrs) {
 // An index does not change with small changes of the values.
 Arrays vjp_zero(const VjpArgs& args) { return {zeros_like(args.inputs[0], args.stream)}; }
 
+Mapped vmap_arg_reduce(const VmapArgs& args) {
+  ArgReduceAttrs attrs = args.attrs.get<ArgReduceAttrs>();
+  ++attrs.axis;
+  return map_in_front(kArgReduce, args, Attrs(attrs));
+}
+
 array arg_reduce(const array& a, int axis, bool keepdims, bool is_max, StreamOrDevice s) {
   axis = checked_axis(axis, a, is_max ? "argmax" : "argmin");
   const array out = make_node(kArgReduce, {a}, Attrs(ArgReduceAttrs{axis, is_max}), to_stream(s));
@@ -161,7 +173,8 @@ array arg_reduce_all(const array& a, bool keepdims, bool is_max, StreamOrDevice 
 
 }  // namespace
 
-constinit const Op kArgReduce{.name = "ArgReduce", .infer = infer_arg_reduce, .vjp = vjp_zero};
+constinit const Op kArgReduce{
+    .name = "ArgReduce", .infer = infer_arg_reduce, .vjp = vjp_zero, .vmap = vmap_arg_reduce};
 
 array argmax(const array& a, int axis, bool keepdims, StreamOrDevice s) {
   return arg_reduce(a, axis, keepdims, true, std::move(s));

@@ -6,6 +6,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape.h"
@@ -96,13 +97,19 @@ Arrays vjp_scan(const VjpArgs& args) {
   return {multiply(exp(x, s), back, s)};
 }
 
+Mapped vmap_scan(const VmapArgs& args) {
+  ScanAttrs attrs = args.attrs.get<ScanAttrs>();
+  ++attrs.axis;
+  return map_in_front(kScan, args, Attrs(attrs));
+}
+
 array in_dtype(const array& a, std::optional<Dtype> dtype, StreamOrDevice s) {
   return dtype ? astype(a, *dtype, std::move(s)) : a;
 }
 
 }  // namespace
 
-constinit const Op kScan{.name = "Scan", .infer = infer_scan, .vjp = vjp_scan};
+constinit const Op kScan{.name = "Scan", .infer = infer_scan, .vjp = vjp_scan, .vmap = vmap_scan};
 
 array cumsum(const array& a, int axis, bool reverse, bool inclusive, std::optional<Dtype> dtype,
              StreamOrDevice s) {

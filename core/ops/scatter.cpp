@@ -156,11 +156,15 @@ array scatter_along(const array& a, const array& indices, const array& values, i
 
 }  // namespace
 
-constinit const Op kScatter{
-    .name = "Scatter", .infer = infer_like_first, .vjp = vjp_scatter, .holds_sizes = kAlways};
+constinit const Op kScatter{.name = "Scatter",
+                            .infer = infer_like_first,
+                            .vjp = vjp_scatter,
+                            .vmap = vmap_scatter,
+                            .holds_sizes = kAlways};
 constinit const Op kScatterAlong{.name = "ScatterAlongAxis",
                                  .infer = infer_like_first,
                                  .vjp = vjp_scatter_along,
+                                 .vmap = vmap_scatter_along,
                                  .holds_sizes = kAlways};
 
 // scatter and its combining kin differ only in the mode.

@@ -90,6 +90,10 @@ extern const Op kDynamicSliceUpdate;
 extern const Op kConcatenate;
 extern const Op kDepends;
 
+/// In indexing_vmap.cpp: starts that are mapped are indices.
+Mapped vmap_dynamic_slice(const VmapArgs& args);
+Mapped vmap_dynamic_slice_update(const VmapArgs& args);
+
 /// Axes without repetition, sorted and non-negative.
 /// Errors: std::invalid_argument for an axis out of range or given twice.
 std::vector<int> normalize_axes(const std::vector<int>& axes, int ndim, const char* op);

@@ -5,6 +5,7 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/graph/trace.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/utils.h"
 
@@ -35,7 +36,18 @@ void run(const KernelArgs& args) {
   convert_elements(&count, float64, out.data<void>(), out.dtype(), 1);
 }
 
-constexpr Op kNumberOfElements{.name = "NumberOfElements", .infer = infer, .run = run};
+Mapped vmap(const VmapArgs& args);
+
+constexpr Op kNumberOfElements{
+    .name = "NumberOfElements", .infer = infer, .vmap = vmap, .run = run};
+
+// The mapped axis does not count.
+Mapped vmap(const VmapArgs& args) {
+  CountAttrs attrs = args.attrs.get<CountAttrs>();
+  attrs.axes = behind_mapped(attrs.axes);
+  return {{make_node(kNumberOfElements, {in_front(args, 0)}, Attrs(std::move(attrs)), args.stream)},
+          {-1}};
+}
 
 }  // namespace
 

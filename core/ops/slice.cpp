@@ -7,6 +7,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/shape_ops.h"
 #include "mlx/core/utils.h"
@@ -80,6 +81,17 @@ Arrays vjp_slice(const VjpArgs& args) {
                     args.attrs.get<SliceAttrs>(), args.stream)};
 }
 
+// The same slice, of all of the mapped axis.
+SliceAttrs of_every(const VmapArgs& args) {
+  const auto& [start, strides, shape] = args.attrs.get<SliceAttrs>();
+  return {behind_mapped(0, start), behind_mapped(1, strides),
+          behind_mapped(mapped_size(args), shape)};
+}
+
+Mapped vmap_slice(const VmapArgs& args) {
+  return map_in_front(kSlice, args, Attrs(of_every(args)));
+}
+
 // ---- slice update
 
 Type infer_slice_update(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
@@ -95,6 +107,10 @@ Arrays vjp_slice_update(const VjpArgs& args) {
                  : update_at(g, zeros(attrs.shape, in.dtype(), args.stream), attrs, args.stream));
   }
   return out;
+}
+
+Mapped vmap_slice_update(const VmapArgs& args) {
+  return map_in_front(kSliceUpdate, args, Attrs(of_every(args)));
 }
 
 /// How the old elements of the slice combine with the new.
@@ -174,19 +190,23 @@ Arrays vjp_dynamic_slice_update(const VjpArgs& args) {
 constinit const Op kSlice{.name = "Slice",
                           .infer = infer_slice,
                           .vjp = vjp_slice,
+                          .vmap = vmap_slice,
                           .run = run_slice,
                           .holds_sizes = kAlways};
 constinit const Op kSliceUpdate{.name = "SliceUpdate",
                                 .infer = infer_slice_update,
                                 .vjp = vjp_slice_update,
+                                .vmap = vmap_slice_update,
                                 .holds_sizes = kAlways};
 constinit const Op kDynamicSlice{.name = "DynamicSlice",
                                  .infer = infer_dynamic_slice,
                                  .vjp = vjp_dynamic_slice,
+                                 .vmap = vmap_dynamic_slice,
                                  .holds_sizes = kAlways};
 constinit const Op kDynamicSliceUpdate{.name = "DynamicSliceUpdate",
                                        .infer = infer_dynamic_slice_update,
                                        .vjp = vjp_dynamic_slice_update,
+                                       .vmap = vmap_dynamic_slice_update,
                                        .holds_sizes = kAlways};
 
 array slice(const array& a, Shape start, Shape stop, Shape strides, StreamOrDevice s) {

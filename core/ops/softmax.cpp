@@ -2,6 +2,7 @@
 
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/reduction_axes.h"
@@ -34,9 +35,12 @@ Arrays vjp_softmax(const VjpArgs& args) {
   return {astype(subtract(gy, multiply(y, sum(gy, -1, true, s), s), s), args.inputs[0].dtype(), s)};
 }
 
+Mapped vmap_softmax(const VmapArgs& args) { return map_in_front(kSoftmax, args, args.attrs); }
+
 }  // namespace
 
-constinit const Op kSoftmax{.name = "Softmax", .infer = infer_softmax, .vjp = vjp_softmax};
+constinit const Op kSoftmax{
+    .name = "Softmax", .infer = infer_softmax, .vjp = vjp_softmax, .vmap = vmap_softmax};
 
 array softmax(const array& a, const std::vector<int>& axes, bool precise, StreamOrDevice s) {
   const auto sorted = checked_axes(axes, a, "softmax");

@@ -5,6 +5,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduction_axes.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/sort_ops.h"
@@ -58,6 +59,12 @@ Arrays jvp_sort(const JvpArgs& args) {
   return {take_along_axis(args.tangents[0], order, args.attrs.get<SortAttrs>().axis, args.stream)};
 }
 
+Mapped vmap_sort(const VmapArgs& args) {
+  SortAttrs attrs = args.attrs.get<SortAttrs>();
+  ++attrs.axis;
+  return map_in_front(attrs.indices ? kArgSort : kSort, args, Attrs(attrs));
+}
+
 // Indices do not change with small changes of the values.
 Arrays vjp_of_indices(const VjpArgs& args) {
   Arrays zeros;
@@ -69,17 +76,32 @@ Arrays vjp_of_indices(const VjpArgs& args) {
 
 Type infer_search_sorted(Inputs in, const Attrs&) { return {in[1].shape(), uint32}; }
 
+Mapped vmap_search_sorted(const VmapArgs& args) {
+  const bool one_sequence = !is_mapped(args, 0) && args.inputs[0].ndim() == 1;
+  if (one_sequence) {  // then the shape of the values does not matter
+    return {{make_node(kSearchSorted, {args.inputs[0], args.inputs[1]}, args.attrs, args.stream)},
+            {args.axes[1]}};
+  }
+  return map_in_front(kSearchSorted, args, args.attrs);
+}
+
 }  // namespace
 
 constinit const Op kSort{.name = "Sort",
                          .infer = infer_sort,
                          .vjp = vjp_sort,
                          .jvp = jvp_sort,
+                         .vmap = vmap_sort,
                          .holds_sizes = is_partition};
-constinit const Op kArgSort{
-    .name = "ArgSort", .infer = infer_sort, .vjp = vjp_of_indices, .holds_sizes = is_partition};
-constinit const Op kSearchSorted{
-    .name = "SearchSorted", .infer = infer_search_sorted, .vjp = vjp_of_indices};
+constinit const Op kArgSort{.name = "ArgSort",
+                            .infer = infer_sort,
+                            .vjp = vjp_of_indices,
+                            .vmap = vmap_sort,
+                            .holds_sizes = is_partition};
+constinit const Op kSearchSorted{.name = "SearchSorted",
+                                 .infer = infer_search_sorted,
+                                 .vjp = vjp_of_indices,
+                                 .vmap = vmap_search_sorted};
 
 // ---- sort
 

@@ -20,7 +20,8 @@ struct SearchSortedAttrs {
   bool right;
   bool operator==(const SearchSortedAttrs&) const = default;
 };
-/// Inputs: the sorted sequence and the values, of one dtype.
+/// Inputs: the sorted sequence and the values, of one dtype. The sequence can
+/// have leading axes, which are then also the values'.
 extern const Op kSearchSorted;
 
 }  // namespace mlx::core

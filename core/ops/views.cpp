@@ -11,6 +11,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise_ops.h"
 #include "mlx/core/ops/indexing.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/shape_ops.h"
 #include "mlx/core/utils.h"
@@ -53,6 +54,12 @@ Arrays vjp_transpose(const VjpArgs& args) {
   return {transpose(args.cotangents[0], std::move(inverse), args.stream)};
 }
 
+Mapped vmap_transpose(const VmapArgs& args) {
+  std::vector<int> axes = behind_mapped(args.attrs.get<TransposeAttrs>().axes);
+  axes.insert(axes.begin(), 0);
+  return mapped_in_front({transpose(in_front(args, 0), std::move(axes), args.stream)});
+}
+
 // ---- reshape
 
 Shape merged_shape(const Shape& in, const std::vector<AxisRange>& ranges) {
@@ -84,6 +91,19 @@ Arrays vjp_reshape(const VjpArgs& args) {
   return {reshape(args.cotangents[0], args.inputs[0].shape(), args.stream)};
 }
 
+Mapped vmap_reshape(const VmapArgs& args) {
+  ShapeAttrs attrs = args.attrs.get<ShapeAttrs>();
+  attrs.shape = behind_mapped(mapped_size(args), attrs.shape);
+  if (attrs.merged) {
+    for (AxisRange& range : *attrs.merged) {
+      ++range.begin;
+      ++range.end;
+    }
+    attrs.merged->insert(attrs.merged->begin(), AxisRange{0, 1});
+  }
+  return map_in_front(kReshape, args, Attrs(std::move(attrs)));
+}
+
 // ---- broadcast
 
 Type infer_broadcast(Inputs in, const Attrs& attrs) {
@@ -105,6 +125,12 @@ Arrays vjp_broadcast(const VjpArgs& args) {
   return {sum_to(args.cotangents[0], args.inputs[0].shape(), args.stream)};
 }
 
+Mapped vmap_broadcast(const VmapArgs& args) {
+  const Shape& shape = args.attrs.get<ShapeAttrs>().shape;
+  return mapped_in_front({broadcast_to(in_front_of(args, 0, shape.size()),
+                                       behind_mapped(mapped_size(args), shape), args.stream)});
+}
+
 // ---- as_strided: of the input as one row-major vector
 
 Type infer_as_strided(Inputs in, const Attrs& attrs) {
@@ -124,6 +150,15 @@ Arrays vjp_as_strided(const VjpArgs& args) {
   return {reshape(sum, in.shape(), args.stream)};
 }
 
+// Each mapped element is a part of the vector.
+Mapped vmap_as_strided(const VmapArgs& args) {
+  AsStridedAttrs attrs = args.attrs.get<AsStridedAttrs>();
+  const ShapeElem count = mapped_size(args);
+  attrs.shape = behind_mapped(count, attrs.shape);
+  attrs.strides = behind_mapped(static_cast<int64_t>(args.inputs[0].size()) / count, attrs.strides);
+  return map_in_front(kAsStrided, args, Attrs(std::move(attrs)));
+}
+
 // ---- copy, contiguous, view
 
 Type infer_same(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
@@ -131,6 +166,12 @@ Type infer_same(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}
 Arrays vjp_identity(const VjpArgs& args) { return {args.cotangents[0]}; }
 
 void run_copy(const KernelArgs& args) { args.outputs[0].copy_shared_buffer(args.inputs[0]); }
+
+Mapped vmap_copy(const VmapArgs& args) {
+  return {{copy(args.inputs[0], args.stream)}, {args.axes[0]}};
+}
+
+Mapped vmap_contiguous(const VmapArgs& args) { return map_in_front(kContiguous, args, args.attrs); }
 
 Type infer_view(Inputs in, const Attrs& attrs) {
   const Dtype dtype = attrs.get<ViewAttrs>().dtype;
@@ -143,6 +184,8 @@ Type infer_view(Inputs in, const Attrs& attrs) {
   }
   return {std::move(shape), dtype};
 }
+
+Mapped vmap_view(const VmapArgs& args) { return map_in_front(kView, args, args.attrs); }
 
 // ---- depends: the first inputs, once the last have been computed
 
@@ -160,6 +203,13 @@ void run_depends(const KernelArgs& args) {
   }
 }
 
+Mapped vmap_depends(const VmapArgs& args) {
+  Arrays outputs =
+      make_nodes(kDepends, {args.inputs.begin(), args.inputs.end()}, args.attrs, args.stream);
+  const auto results = static_cast<ptrdiff_t>(outputs.size());
+  return {std::move(outputs), {args.axes.begin(), args.axes.begin() + results}};
+}
+
 Arrays vjp_depends(const VjpArgs& args) {
   Arrays out;
   for (int i : args.argnums) {
@@ -172,24 +222,37 @@ Arrays vjp_depends(const VjpArgs& args) {
 
 }  // namespace
 
-constinit const Op kTranspose{
-    .name = "Transpose", .infer = infer_transpose, .vjp = vjp_transpose, .run = run_transpose};
+constinit const Op kTranspose{.name = "Transpose",
+                              .infer = infer_transpose,
+                              .vjp = vjp_transpose,
+                              .vmap = vmap_transpose,
+                              .run = run_transpose};
 constinit const Op kReshape{.name = "Reshape",
                             .infer = infer_reshape,
                             .vjp = vjp_reshape,
+                            .vmap = vmap_reshape,
                             .holds_sizes = reshape_holds_sizes};
 constinit const Op kBroadcast{.name = "Broadcast",
                               .infer = infer_broadcast,
                               .vjp = vjp_broadcast,
+                              .vmap = vmap_broadcast,
                               .run = run_broadcast,
                               .holds_sizes = kAlways};
-constinit const Op kAsStrided{
-    .name = "AsStrided", .infer = infer_as_strided, .vjp = vjp_as_strided, .holds_sizes = kAlways};
-constinit const Op kCopy{.name = "Copy", .infer = infer_same, .vjp = vjp_identity, .run = run_copy};
-constinit const Op kContiguous{.name = "Contiguous", .infer = infer_same, .vjp = vjp_identity};
-constinit const Op kView{.name = "View", .infer = infer_view};
-constinit const Op kDepends{
-    .name = "Depends", .infer_all = infer_depends, .vjp = vjp_depends, .run = run_depends};
+constinit const Op kAsStrided{.name = "AsStrided",
+                              .infer = infer_as_strided,
+                              .vjp = vjp_as_strided,
+                              .vmap = vmap_as_strided,
+                              .holds_sizes = kAlways};
+constinit const Op kCopy{
+    .name = "Copy", .infer = infer_same, .vjp = vjp_identity, .vmap = vmap_copy, .run = run_copy};
+constinit const Op kContiguous{
+    .name = "Contiguous", .infer = infer_same, .vjp = vjp_identity, .vmap = vmap_contiguous};
+constinit const Op kView{.name = "View", .infer = infer_view, .vmap = vmap_view};
+constinit const Op kDepends{.name = "Depends",
+                            .infer_all = infer_depends,
+                            .vjp = vjp_depends,
+                            .vmap = vmap_depends,
+                            .run = run_depends};
 
 std::vector<int> normalize_axes(const std::vector<int>& axes, int ndim, const char* op) {
   const std::string prefix = concat("[", std::string_view(op), "] ");

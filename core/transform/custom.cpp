@@ -13,6 +13,8 @@
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/mapping.h"
+#include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/transform/derivative.h"
 #include "mlx/core/transform/tracer.h"
@@ -24,10 +26,14 @@ namespace {
 using VjpFn = std::function<Arrays(const Arrays&, const Arrays&, const Arrays&)>;
 using JvpFn = std::function<Arrays(const Arrays&, const Arrays&, const std::vector<int>&)>;
 
+using VmapFn =
+    std::function<std::pair<Arrays, std::vector<int>>(const Arrays&, const std::vector<int>&)>;
+
 struct Custom {
   ArraysFn fun;
   std::optional<VjpFn> vjp;
   std::optional<JvpFn> jvp;
+  std::optional<VmapFn> vmap;
 };
 
 struct CustomCall {
@@ -100,8 +106,26 @@ void run(const KernelArgs& args) {
   }
 }
 
-constexpr Op kCustom{
-    .name = "Custom", .infer_all = infer, .vjp = vjp_custom, .jvp = jvp_custom, .run = run};
+Mapped vmap_custom(const VmapArgs& args);
+
+constexpr Op kCustom{.name = "Custom",
+                     .infer_all = infer,
+                     .vjp = vjp_custom,
+                     .jvp = jvp_custom,
+                     .vmap = vmap_custom,
+                     .run = run};
+
+// The node over the arguments and what the function made of them.
+Arrays with_rules(const std::shared_ptr<const Custom>& custom, const Arrays& arguments,
+                  const Arrays& results) {
+  const Stream stream = detail::stream_of(results[0]);
+  Arrays inputs = arguments;
+  for (const array& result : results) {
+    inputs.push_back(stop_gradient(result, detail::stream_of(result)));
+  }
+  return make_nodes(kCustom, std::move(inputs), Attrs(CustomCall{custom, arguments.size()}),
+                    stream);
+}
 
 Arrays call_custom(const std::shared_ptr<const Custom>& custom, const Arrays& arguments) {
   Arrays results = custom->fun(arguments);
@@ -111,13 +135,101 @@ Arrays call_custom(const std::shared_ptr<const Custom>& custom, const Arrays& ar
   if (!is_traced || results.empty()) {
     return results;
   }
-  const Stream stream = detail::stream_of(results[0]);
-  Arrays inputs = arguments;
-  for (const array& result : results) {
-    inputs.push_back(stop_gradient(result, detail::stream_of(result)));
+  return with_rules(custom, arguments, results);
+}
+
+// ---- vmap: a custom function of the whole inputs, with every rule mapped.
+// Its results have the mapped axis in front.
+
+using Axes = std::vector<int>;
+
+template <typename T>
+void append_to(std::vector<T>& list, const std::vector<T>& more) {
+  list.insert(list.end(), more.begin(), more.end());
+}
+
+// The `count` arrays of `all` from `first` on.
+Arrays part_of(const Arrays& all, size_t first, size_t count) {
+  const auto begin = all.begin() + static_cast<ptrdiff_t>(first);
+  return {begin, begin + static_cast<ptrdiff_t>(count)};
+}
+
+ArraysFn mapped_fun(const Custom& custom, const Axes& axes, ShapeElem size) {
+  if (!custom.vmap) {
+    return vmap(custom.fun, axes);
   }
-  return make_nodes(kCustom, std::move(inputs), Attrs(CustomCall{custom, arguments.size()}),
-                    stream);
+  return [rule = *custom.vmap, axes, size](const Arrays& arguments) {
+    auto [outputs, out_axes] = rule(arguments, axes);
+    require(outputs.size() == out_axes.size(), "[custom_function] The vmap rule: got ",
+            out_axes.size(), " axes for ", outputs.size(), " outputs.");
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const Stream s = detail::stream_of(outputs[i]);
+      outputs[i] =
+          out_axes[i] < 0 ? repeated(outputs[i], size, s) : moveaxis(outputs[i], out_axes[i], 0, s);
+    }
+    return outputs;
+  };
+}
+
+VjpFn mapped_vjp(const VjpFn& rule, const Axes& axes) {
+  return [rule, axes](const Arrays& primals, const Arrays& cotangents, const Arrays& outputs) {
+    const size_t results = outputs.size();
+    Arrays all = primals;
+    append_to(all, cotangents);
+    append_to(all, outputs);
+    Axes all_axes = axes;
+    all_axes.resize(all.size(), 0);
+    const auto of_one = [&](const Arrays& one) {
+      return rule(part_of(one, 0, axes.size()), part_of(one, axes.size(), results),
+                  part_of(one, axes.size() + results, results));
+    };
+    Arrays pulled = vmap(of_one, all_axes)(all);
+    for (size_t i = 0; i < std::min(pulled.size(), axes.size()); ++i) {
+      const Stream s = detail::stream_of(pulled[i]);
+      // What all mapped elements share gets cotangents from all.
+      pulled[i] = axes[i] < 0 ? sum(pulled[i], 0, false, s) : moveaxis(pulled[i], 0, axes[i], s);
+    }
+    return pulled;
+  };
+}
+
+JvpFn mapped_jvp(const JvpFn& rule, const Axes& axes) {
+  return [rule, axes](const Arrays& primals, const Arrays& tangents, const Axes& argnums) {
+    Arrays all = primals;
+    append_to(all, tangents);
+    Axes all_axes = axes;
+    for (int argnum : argnums) {
+      all_axes.push_back(axes[static_cast<size_t>(argnum)]);
+    }
+    const auto of_one = [&](const Arrays& one) {
+      return rule(part_of(one, 0, axes.size()), part_of(one, axes.size(), tangents.size()),
+                  argnums);
+    };
+    return vmap(of_one, all_axes)(all);
+  };
+}
+
+Mapped vmap_custom(const VmapArgs& args) {
+  const auto& call = args.attrs.get<CustomCall>();
+  const Custom& custom = *call.custom;
+  const Arrays arguments = arguments_of(args.inputs, call);
+  const Axes axes(args.axes.begin(), args.axes.begin() + static_cast<ptrdiff_t>(call.arguments));
+  auto whole = std::make_shared<Custom>();
+  whole->fun = mapped_fun(custom, axes, mapped_size(args));
+  if (custom.vjp) {
+    whole->vjp = mapped_vjp(*custom.vjp, axes);
+  }
+  if (custom.jvp) {
+    whole->jvp = mapped_jvp(*custom.jvp, axes);
+  }
+  if (custom.vmap) {
+    return mapped_in_front(with_rules(whole, arguments, whole->fun(arguments)));
+  }
+  Arrays results;
+  for (size_t i = call.arguments; i < args.inputs.size(); ++i) {
+    results.push_back(repeated_in_front(args, i));
+  }
+  return mapped_in_front(with_rules(whole, arguments, results));
 }
 
 }  // namespace
@@ -129,12 +241,18 @@ const array* detail::result_behind_custom(const Node& node) {
   return &node.inputs[node.attrs.get<CustomCall>().arguments + node.sibling_position];
 }
 
-ArraysFn custom_function(ArraysFn fun, std::optional<VjpFn> fun_vjp, std::optional<JvpFn> fun_jvp) {
-  if (!fun_vjp && !fun_jvp) {
+size_t detail::inputs_for_vmap(const Node& node) {
+  const bool has_rule = node.op == &kCustom && node.attrs.get<CustomCall>().custom->vmap;
+  return has_rule ? node.attrs.get<CustomCall>().arguments : node.inputs.size();
+}
+
+ArraysFn custom_function(ArraysFn fun, std::optional<VjpFn> fun_vjp, std::optional<JvpFn> fun_jvp,
+                         std::optional<VmapFn> fun_vmap) {
+  if (!fun_vjp && !fun_jvp && !fun_vmap) {
     return fun;
   }
   auto custom = std::make_shared<const Custom>(
-      Custom{std::move(fun), std::move(fun_vjp), std::move(fun_jvp)});
+      Custom{std::move(fun), std::move(fun_vjp), std::move(fun_jvp), std::move(fun_vmap)});
   return [custom](const Arrays& arguments) { return call_custom(custom, arguments); };
 }
 

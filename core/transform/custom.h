@@ -8,4 +8,8 @@ namespace mlx::core::detail {
 /// null if the node is none.
 const array* result_behind_custom(const Node& node);
 
+/// How many of the inputs vmap maps: where the user gave a vmap rule, not what
+/// the function itself made of the arguments.
+size_t inputs_for_vmap(const Node& node);
+
 }  // namespace mlx::core::detail

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/transform/custom.h"
 
 namespace mlx::core::detail {
 namespace {
@@ -14,7 +15,7 @@ Node* first_result(Node* node) { return node->group == nullptr ? node : node->gr
 // code runs that could start an evaluation with marks of its own.
 class Search {
  public:
-  Search(Path& path, Inputs primals) : path_(path) {
+  Search(Path& path, Inputs primals, Follow follow) : path_(path), follow_(follow) {
     for (const array& primal : primals) {
       oldest_ = std::min(oldest_, primal.node()->sequence);
       visit(primal.node());
@@ -29,7 +30,7 @@ class Search {
     enter(first_result(output));
     while (!stack_.empty()) {
       Frame& top = stack_.back();
-      if (top.next_input == top.node->inputs.size()) {
+      if (top.next_input == inputs_followed(top.node)) {
         leave(top.node);
         stack_.pop_back();
         continue;
@@ -63,11 +64,16 @@ class Search {
     return node->mark < visited_.size() && visited_[node->mark].node == node;
   }
 
+  size_t inputs_followed(const Node* node) const {
+    return follow_ == Follow::values ? inputs_for_vmap(*node) : node->inputs.size();
+  }
+
   // What is older than the primals cannot depend on them; a truth value has no
   // derivative. A visited primal is not asked: it has its slot.
   bool is_dead_end(const Node* node) const {
-    return node->op == nullptr || node->sequence < oldest_ || node->op == &kStopGradient ||
-           (node->dtype == bool_ && node->group == nullptr);
+    return node->op == nullptr || node->sequence < oldest_ ||
+           (follow_ == Follow::derivatives &&
+            (node->op == &kStopGradient || (node->dtype == bool_ && node->group == nullptr)));
   }
 
   void visit(Node* node) {
@@ -86,8 +92,8 @@ class Search {
   void leave(Node* node) {
     const auto first_edge = static_cast<uint32_t>(path_.edges.size());
     bool depends = false;
-    for (const array& input : node->inputs) {
-      path_.edges.push_back(slot_of(input.node()));
+    for (size_t i = 0; i < node->inputs.size(); ++i) {
+      path_.edges.push_back(i < inputs_followed(node) ? slot_of(node->inputs[i].node()) : kNoSlot);
       depends |= path_.edges.back() != kNoSlot;
     }
     if (!depends) {
@@ -101,6 +107,7 @@ class Search {
   }
 
   Path& path_;
+  const Follow follow_;
   uint64_t oldest_ = UINT64_MAX;
   std::vector<Visit> visited_;
   std::vector<Frame> stack_;
@@ -121,9 +128,9 @@ void keep_program_order(Path& path) {
 
 }  // namespace
 
-Path find_path(Inputs primals, Inputs outputs) {
+Path find_path(Inputs primals, Inputs outputs, Follow follow) {
   Path path;
-  Search search(path, primals);
+  Search search(path, primals, follow);
   for (const array& out : outputs) {
     search.search_from(out.node());
     path.outputs.push_back(search.slot_of(out.node()));

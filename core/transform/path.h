@@ -1,6 +1,6 @@
 #pragma once
 
-// The path of a derivative: the operations between primals and outputs.
+// The path of a transform: the operations between primals and outputs.
 
 #include <cstdint>
 #include <span>
@@ -11,8 +11,8 @@
 namespace mlx::core::detail {
 
 /// Every array on a path has a slot: a number under which a transform keeps
-/// its cotangent or tangent. Arrays that do not depend on the primals, and
-/// what lies behind stop_gradient, have none.
+/// what belongs to it. Arrays that do not depend on the primals, and for a
+/// derivative what lies behind stop_gradient, have none.
 using Slot = int32_t;
 inline constexpr Slot kNoSlot = -1;
 
@@ -39,9 +39,15 @@ struct Path {
   }
 };
 
+/// What leads from an input of an operation to its result.
+enum class Follow : uint8_t {
+  derivatives,  // not through stop_gradient, nor through truth values
+  values,
+};
+
 /// The path from tracers that were made one after the other to arrays that
 /// were computed from them afterwards. The outputs must outlive it.
-Path find_path(Inputs primals, Inputs outputs);
+Path find_path(Inputs primals, Inputs outputs, Follow follow = Follow::derivatives);
 
 /// Number of results of the operation.
 inline size_t result_count(const Step& step) {

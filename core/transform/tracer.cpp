@@ -12,11 +12,14 @@ Arrays vjp(const VjpArgs& args) { return {args.cotangents[0]}; }
 
 Arrays jvp(const JvpArgs& args) { return {args.tangents[0]}; }
 
+Mapped vmap(const VmapArgs& args) { return {{args.inputs[0]}, {args.axes[0]}}; }
+
 void run(const KernelArgs& args) { args.outputs[0].copy_shared_buffer(args.inputs[0]); }
 
 }  // namespace
 
-constinit const Op kTracer{.name = "Tracer", .infer = infer, .vjp = vjp, .jvp = jvp, .run = run};
+constinit const Op kTracer{
+    .name = "Tracer", .infer = infer, .vjp = vjp, .jvp = jvp, .vmap = vmap, .run = run};
 
 Stream stream_of(const array& x) {
   return x.has_primitive() ? x.node()->stream : default_stream(default_device());

@@ -37,6 +37,15 @@ DerivativeRows reduce_rows();
 DerivativeRows indexing_rows();
 DerivativeRows product_rows();
 
+inline DerivativeRows all_derivative_rows() {
+  DerivativeRows rows;
+  for (const DerivativeRows& family :
+       {elementwise_rows(), shape_rows(), reduce_rows(), indexing_rows(), product_rows()}) {
+    rows.insert(rows.end(), family.begin(), family.end());
+  }
+  return rows;
+}
+
 /// All results of an operation in one array, each with a weight of its own.
 inline array weigh(const Arrays& results) {
   array sum_of_all(0.0, float64);
