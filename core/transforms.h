@@ -105,7 +105,8 @@ std::function<std::vector<array>(const std::vector<array>&)> vmap(
 /// argnums) returns the outputs' tangents; fun_vmap(inputs, axes) returns the
 /// outputs over the mapped axis and where it is in each, given where it is in
 /// the inputs (-1: not mapped). A rule that is not given is derived from `fun`.
-/// Under vmap the derivatives' rules are mapped too.
+/// Under vmap the derivatives' rules are mapped too: over the arguments, not
+/// over mapped values that `fun` captures.
 std::function<std::vector<array>(const std::vector<array>&)> custom_function(
     std::function<std::vector<array>(const std::vector<array>&)> fun,
     std::optional<std::function<std::vector<array>(

@@ -71,7 +71,14 @@ Arrays vjp_matmul(const VjpArgs& args) {
 }
 
 Mapped vmap_matmul(const VmapArgs& args) {
-  return mapped_in_front({make_node(kMatmul, aligned_in_front(args), {}, args.stream)});
+  const Stream s = args.stream;
+  if (!is_mapped(args, 0) && args.inputs[0].ndim() == 2 && args.inputs[1].ndim() == 3) {
+    // One product of more columns, instead of a batch of products.
+    const array columns = moveaxis(args.inputs[1], args.axes[1], 1, s);
+    const array product = matmul(args.inputs[0], flatten(columns, 1, 2, s), s);
+    return {{unflatten(product, 1, {columns.shape(1), columns.shape(2)}, s)}, {1}};
+  }
+  return mapped_in_front({make_node(kMatmul, aligned_in_front(args), {}, s)});
 }
 
 // ---- addmm

@@ -252,10 +252,15 @@ INSTANTIATE_TEST_SUITE_P(Rows, Vmap, testing::ValuesIn(all_rows()),
 
 class VmapDerivative : public testing::TestWithParam<DerivativeRow> {
  protected:
-  // A scalar function with a gradient in every element.
-  static array scalar(const Arrays& x) {
+  // Scalar functions with a gradient in every element: the cotangent of the
+  // operation is a constant, or depends on its inputs.
+  static array linear(const Arrays& x) {
     const array y = GetParam().fun(x);
     return sum(y * spread(y.shape(), 0.5, 1.5, 9));
+  }
+  static array squared(const Arrays& x) {
+    const array y = GetParam().fun(x);
+    return sum(y * y * spread(y.shape(), 0.5, 1.5, 9));
   }
   static std::vector<int> all_argnums(size_t count) {
     std::vector<int> argnums(count);
@@ -268,8 +273,14 @@ class VmapDerivative : public testing::TestWithParam<DerivativeRow> {
 
 TEST_P(VmapDerivative, OfAGradient) {
   const Arrays wholes = wholes_of(GetParam(), kMapped);
-  const Fun gradient = grad(scalar, all_argnums(wholes.size()));
-  expect_same(vmap(gradient), looped(gradient, Axes(wholes.size(), 0)), wholes, "all mapped");
+  for (unsigned mask = 1; mask < 1u << wholes.size(); ++mask) {
+    const auto [inputs, axes] = arrange(wholes, mask, 1);
+    for (const auto scalar : {linear, squared}) {
+      const Fun gradient = grad(scalar, all_argnums(wholes.size()));
+      expect_same(vmap(gradient, axes), looped(gradient, axes), inputs,
+                  "mask " + std::to_string(mask));
+    }
+  }
 }
 
 TEST_P(VmapDerivative, InsideAGradient) {

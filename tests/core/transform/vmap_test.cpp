@@ -109,6 +109,17 @@ TEST(VmapFunction, ComposesWithCompile) {
   EXPECT_EQ(values(vmap(compile(Fun(fun)))({x})[0]), expected);
 }
 
+TEST(VmapFunction, FollowsTheShapesOfAShapelessFunction) {
+  const auto centered = [](const Arrays& in) {
+    return Arrays{flatten(squeeze(expand_dims(in[0], 0), 0) - mean(in[0]))};
+  };
+  const Fun fun = compile(Fun(vmap(centered)), /*shapeless=*/true);
+  for (const Shape& shape : {Shape{2, 3, 1}, Shape{4, 1, 5}}) {
+    const array x = spread(shape, -1, 1);
+    EXPECT_EQ(values(fun({x})[0]), values(vmap(centered)({x})[0]));
+  }
+}
+
 TEST(VmapFunction, KeepsTheStream) {
   const Stream stream = new_stream(Device::cpu);
   const array out = vmap([&](const array& x) { return exp(x, stream); })(zeros({2}));
