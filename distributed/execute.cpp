@@ -90,8 +90,9 @@ void GroupImpl::run(const Collective& c) {
     return;
   }
   const std::lock_guard turn(turn_);
-  const Algorithm algorithm =
-      transport_->is_native(c) ? Algorithm::native : choose_algorithm(c, exchange_.hosts(), options_.algorithm);
+  const Algorithm algorithm = transport_->is_native(c)
+                                  ? Algorithm::native
+                                  : choose_algorithm(c, exchange_.hosts(), options_.algorithm);
   const Header header = header_for(c, algorithm);
   run_recorded(header, c.operation, c.peer, [&](Deadline deadline) {
     exchange_.begin(header, deadline, c.in_parts, c.out_parts);
@@ -140,7 +141,7 @@ void GroupImpl::attempt(const std::function<void(Deadline)>& body, Deadline dead
   } catch (const PeerLostError& error) {
     const int peer = error.where().peer;
     settle({Failure::Kind::lost, options_.group, peer, rank_,
-            concat("Rank ", peer, " is lost: it closed its connection to rank ", rank_)},
+            concat("Rank ", peer, " is lost: ", error.what())},
            true);
     throw;
   } catch (const DesyncError& error) {
@@ -181,14 +182,17 @@ void GroupImpl::settle(Failure ours, bool wait_for_verdict) {
 
 // Whether this is the first cause.
 bool GroupImpl::poison(Failure failure) {
+  bool first = false;
   {
     const std::lock_guard lock(mutex_);
-    if (failure_) return false;
-    failure_ = std::move(failure);
+    first = !failure_;
+    if (first) failure_ = std::move(failure);
   }
   failed_.notify_all();
+  // Also when another thread has just begun to: our caller's memory is its own
+  // again as soon as it sees the error.
   transport_->abort();
-  return true;
+  return first;
 }
 
 std::optional<Failure> GroupImpl::failure() const {

@@ -44,7 +44,8 @@ class Transport {
     return 0;
   }
 
-  /// Wakes and fails everything pending. Callable from any thread.
+  /// Wakes and fails everything pending, whose memory is not touched any more
+  /// when it returns. Callable from any thread, and again.
   virtual void abort() noexcept = 0;
 
   /// Whether run_native() is better than the generic algorithms for this

@@ -38,7 +38,7 @@ struct Environment {
   std::vector<std::vector<Endpoint>> hosts;
   Limits limits;
 
-  std::string transport;      ///< MLX_TRANSPORT: tcp, shm or auto (the default)
+  std::string transport;      ///< MLX_TRANSPORT: tcp, shm, rdma or auto (the default)
   /// MLX_ALGORITHM: direct, doubling, ring, pairwise, tree or hierarchical; empty: choose
   std::string algorithm;
   std::string host_id;        ///< MLX_HOST_ID: ranks with equal ids share memory; default: boot id

@@ -29,7 +29,8 @@ class Connector {
 
   /// Rung by new links, departures and aborts.
   virtual Bell& bell() = 0;
-  /// Makes a link() in progress give up. Callable from any thread.
+  /// Makes a link() in progress give up; the links touch no more memory of the
+  /// caller's when it returns. Callable from any thread.
   virtual void abort() noexcept = 0;
 };
 

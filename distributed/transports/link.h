@@ -15,8 +15,11 @@ class Link {
  public:
   virtual ~Link() = default;
 
-  /// Bytes moved now, 0 when it would block; empty when the peer is gone.
-  /// Small writes may be gathered until the next flush().
+  /// Bytes moved now, fewer when it would block; empty when the peer is gone.
+  /// Small writes may be gathered until the next flush(). Bytes that did not move
+  /// are passed again in the next call: the link may have begun to move them, and
+  /// touches them until then, or until its connector is aborted.
+  /// Errors: PeerLostError where there is more to say than that it is gone.
   virtual std::optional<size_t> write(std::span<const std::byte> bytes) = 0;
   virtual std::optional<size_t> read(std::span<std::byte> bytes) = 0;
 

@@ -217,7 +217,7 @@ Circumstances LinkTransport::about(int peer) const {
 }
 
 void LinkTransport::lost(int peer) const {
-  throw PeerLostError(concat("The connection to rank ", peer, " is closed"), about(peer));
+  throw PeerLostError(concat("it closed its connection to rank ", rank_), about(peer));
 }
 
 }  // namespace mlx::core::distributed

@@ -58,7 +58,7 @@ class NetworkConnector final : public Connector {
       Circumstances where;
       where.rank = rank();
       where.peer = peer;
-      throw PeerLostError(concat("Rank ", peer, " has gone"), where);
+      throw PeerLostError("it has gone", where);
     }
     return link;
   }

@@ -8,6 +8,7 @@
 #include "distributed/ranks.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/collective.h"
+#include "mlx/distributed/distributed.h"
 
 namespace mlx::core::distributed {
 namespace {
@@ -17,10 +18,16 @@ using ::testing::HasSubstr;
 using testing::make_groups;
 using testing::on_threads;
 
+// RDMA where this machine has a device.
+std::vector<const char*> transports() {
+  std::vector<const char*> all{"memory", "tcp", "shm", "fake_rdma"};
+  if (is_available("rdma")) all.push_back("rdma");
+  return all;
+}
+
 class Failures : public ::testing::TestWithParam<const char*> {};
 
-INSTANTIATE_TEST_SUITE_P(Transports, Failures,
-                         ::testing::Values("memory", "tcp", "shm", "fake_rdma"),
+INSTANTIATE_TEST_SUITE_P(Transports, Failures, ::testing::ValuesIn(transports()),
                          [](const auto& info) { return std::string(info.param); });
 
 void all_sum(detail::GroupImpl& group, std::vector<float> values) {

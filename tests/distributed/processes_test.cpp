@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "mlx/distributed/bootstrap/socket.h"
+#include "mlx/distributed/distributed.h"
 
 namespace mlx::core::distributed {
 namespace {
@@ -20,6 +21,12 @@ using testing::Processes;
 constexpr Milliseconds kPatience{60'000};
 constexpr int kFailedAsExpected = 3;
 
+// And RDMA, where this machine has a device.
+std::vector<const char*> with_rdma(std::vector<const char*> transports) {
+  if (is_available("rdma")) transports.push_back("rdma");
+  return transports;
+}
+
 class OverTransport : public ::testing::TestWithParam<const char*> {
  protected:
   Processes::Options options(int ranks) const {
@@ -27,7 +34,8 @@ class OverTransport : public ::testing::TestWithParam<const char*> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Transports, OverTransport, ::testing::Values("tcp", "shm", "auto"),
+INSTANTIATE_TEST_SUITE_P(Transports, OverTransport,
+                         ::testing::ValuesIn(with_rdma({"tcp", "shm", "auto"})),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST_P(OverTransport, EveryOperationGivesTheRightResult) {

@@ -213,7 +213,7 @@ class RdmaLink final : public Link {
     Circumstances where;
     where.rank = rank_;
     where.peer = peer_;
-    throw PeerLostError(concat("The queue pair to rank ", peer_, " failed: ", failure_), where);
+    throw PeerLostError(concat("its queue pair with rank ", rank_, " failed: ", failure_), where);
   }
 
   // --- messages
