@@ -25,7 +25,7 @@ array in_front(const VmapArgs& args, size_t input) {
 }
 
 array in_front_of(const VmapArgs& args, size_t input, size_t axes) {
-  const array x = in_front(args, input);
+  array x = in_front(args, input);
   if (!is_mapped(args, input) || x.ndim() > axes) {
     return x;
   }
