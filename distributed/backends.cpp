@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/transports/mpi/mpi_fabric.h"
 #include "mlx/distributed/transports/rdma/rdma_fabric.h"
 #include "mlx/distributed/transports/registry.h"
 
@@ -33,15 +34,25 @@ std::shared_ptr<World> join_ring() {
 }
 
 std::shared_ptr<World> join_rdma() {
-  constexpr uint32_t kEveryone = 2;
+  constexpr uint32_t kEveryone = 1;
   auto job = environment_job();
   if (!job) return nullptr;
   auto fabric = rdma::make_rdma_fabric(job);
   return std::make_shared<World>(std::move(job), std::move(fabric), kEveryone);
 }
 
+std::shared_ptr<World> join_mpi() {
+  constexpr uint32_t kEveryone = 2;
+  mpi::Joined joined = mpi::join();
+  if (!joined.job) return nullptr;
+  auto job = joined.job;
+  return std::make_shared<World>(std::move(job), mpi::make_mpi_fabric(std::move(joined)),
+                                 kEveryone);
+}
+
 constexpr Backend kBackends[] = {
     {"ring", always, join_ring},
+    {"mpi", mpi::is_available, join_mpi},
     {"rdma", rdma::is_available, join_rdma},
 };
 

@@ -23,8 +23,8 @@ GroupImpl::GroupImpl(std::unique_ptr<Transport> transport, GroupOptions options)
       rank_(transport_->rank()),
       size_(transport_->size()),
       recorder_(rank_, size_, options_.group),
-      exchange_(*transport_),
-      mailbox_(*transport_) {}
+      exchange_(std::make_shared<Exchange>(*transport_)),
+      mailbox_(std::make_shared<Mailbox>(*transport_)) {}
 
 Stream GroupImpl::stream() {
   const std::lock_guard lock(mutex_);
@@ -92,31 +92,31 @@ void GroupImpl::run(const Collective& c) {
   const std::lock_guard turn(turn_);
   const Algorithm algorithm = transport_->is_native(c)
                                   ? Algorithm::native
-                                  : choose_algorithm(c, exchange_.hosts(), options_.algorithm);
+                                  : choose_algorithm(c, exchange_->hosts(), options_.algorithm);
   const Header header = header_for(c, algorithm);
-  run_recorded(header, c.operation, c.peer, [&](Deadline deadline) {
-    exchange_.begin(header, deadline, c.in_parts, c.out_parts);
+  run_recorded(header, c.operation, c.peer, c.keeper, [&](Deadline deadline) {
+    exchange_->begin(header, deadline, c.in_parts, c.out_parts);
     move(c, algorithm, deadline);
   });
 }
 
-void GroupImpl::run(std::span<const Transfer> transfers) {
+void GroupImpl::run(std::span<const Transfer> transfers, const Keeper* keeper) {
   if (transfers.empty()) return;
   const std::lock_guard turn(turn_);
   const Transfer& first = transfers.front();
-  const Header header = mailbox_.header_for(first, blank_header());
-  run_recorded(header, first.operation, first.peer,
-               [&](Deadline deadline) { mailbox_.run(transfers, blank_header(), deadline); });
+  const Header header = mailbox_->header_for(first, blank_header());
+  run_recorded(header, first.operation, first.peer, keeper,
+               [&](Deadline deadline) { mailbox_->run(transfers, blank_header(), deadline); });
 }
 
 void GroupImpl::move(const Collective& c, Algorithm algorithm, Deadline deadline) {
-  if (algorithm != Algorithm::native) return run_algorithm(exchange_, c, algorithm);
-  exchange_.compare_with_neighbours();
+  if (algorithm != Algorithm::native) return run_algorithm(*exchange_, c, algorithm);
+  exchange_->compare_with_neighbours();
   transport_->run_native(c, deadline);
 }
 
 void GroupImpl::run_recorded(const Header& header, Operation operation, int peer,
-                             const std::function<void(Deadline)>& body) {
+                             const Keeper* keeper, const std::function<void(Deadline)>& body) {
   Circumstances where = circumstances(header, operation, peer);
   if (const auto cause = failure()) throw_failure(*cause, where);
   const auto start = Clock::now();
@@ -128,6 +128,9 @@ void GroupImpl::run_recorded(const Header& header, Operation operation, int peer
     where.elapsed = std::chrono::duration_cast<Milliseconds>(Clock::now() - start);
     const Failure cause = failure().value();
     recorder_.failed(cause.text);
+    transport_->hold(exchange_);
+    transport_->hold(mailbox_);
+    if (keeper) transport_->hold(keeper->keep());
     if (!options_.flight_folder.empty()) recorder_.dump(options_.flight_folder);
     throw_failure(cause, where);
   }
@@ -149,11 +152,12 @@ void GroupImpl::attempt(const std::function<void(Deadline)>& body, Deadline dead
     throw;
   } catch (const TimeoutError& error) {
     const int peer = error.where().peer;
-    settle({Failure::Kind::timeout, options_.group, peer, rank_,
-            concat("Rank ", rank_, " has waited for rank ", peer, " in #", where.number, " ",
-                   where.operation, " for ", options_.operation_limit.count(),
-                   " ms, the limit of an operation")},
-           false);
+    settle(
+        {Failure::Kind::timeout, options_.group, peer, rank_,
+         concat("Rank ", rank_, " has waited for ", peer < 0 ? "the others" : concat("rank ", peer),
+                " in #", where.number, " ", where.operation, " for ",
+                options_.operation_limit.count(), " ms, the limit of an operation")},
+        false);
     throw;
   } catch (const std::exception& error) {
     // Whatever it is: the other ranks must not wait for us.

@@ -54,7 +54,7 @@ class GroupImpl {
   /// Sends and receives that move at the same time. Their peers, and only they,
   /// call it with the other ends.
   /// Errors: as above.
-  void run(std::span<const Transfer> transfers);
+  void run(std::span<const Transfer> transfers, const Keeper* keeper = nullptr);
 
   /// Something happened to a rank; poisons the group when it concerns it.
   /// Callable from any thread.
@@ -68,7 +68,7 @@ class GroupImpl {
  private:
   Header header_for(const Collective& collective, Algorithm algorithm);
   Header blank_header() const;
-  void run_recorded(const Header& header, Operation operation, int peer,
+  void run_recorded(const Header& header, Operation operation, int peer, const Keeper* keeper,
                     const std::function<void(Deadline)>& body);
   void attempt(const std::function<void(Deadline)>& body, Deadline deadline,
                const Circumstances& where);
@@ -86,8 +86,8 @@ class GroupImpl {
   FlightRecorder recorder_;
 
   std::mutex turn_;  // of run()
-  Exchange exchange_;
-  Mailbox mailbox_;
+  const std::shared_ptr<Exchange> exchange_;  // shared with a transport that holds their memory
+  const std::shared_ptr<Mailbox> mailbox_;
   uint64_t issued_ = 0;
 
   mutable std::mutex mutex_;

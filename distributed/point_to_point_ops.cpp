@@ -6,7 +6,7 @@
 #include "mlx/core/base/error.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
-#include "mlx/core/ops/shape.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/distributed/collective_ops.h"
 #include "mlx/distributed/ops.h"
 
@@ -63,7 +63,8 @@ void run_legs(const KernelArgs& args) {
     }
     transfers.push_back(t);
   }
-  a.group->run(transfers);
+  const BufferKeeper keeper(args);
+  a.group->run(transfers, &keeper);
 }
 
 extern const Op kBatch;
@@ -108,18 +109,13 @@ Arrays jvp_batch(const JvpArgs& args) {
   return run_batch(std::move(tangents), of(args.attrs), args.stream);
 }
 
-// Both ends put the mapped axis in front, wherever each has it.
+// Every leg is mapped, so that both ends agree, with the mapped axis in front.
 Mapped vmap_batch(const VmapArgs& args) {
-  Arrays inputs{args.inputs.begin(), args.inputs.end()};
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (args.axes[i] >= 0) inputs[i] = moveaxis(inputs[i], args.axes[i], 0);
+  BatchAttrs attrs = of(args.attrs);
+  for (Leg& leg : attrs.legs) {
+    if (leg.input < 0) leg.shape = behind_mapped(mapped_size(args), leg.shape);
   }
-  std::vector<int> axes;
-  for (const Leg& leg : of(args.attrs).legs) {
-    const bool mapped = leg.input >= 0 && args.axes[static_cast<size_t>(leg.input)] >= 0;
-    axes.push_back(mapped ? 0 : -1);
-  }
-  return {run_batch(std::move(inputs), of(args.attrs), args.stream), std::move(axes)};
+  return mapped_in_front(run_batch(all_in_front(args), std::move(attrs), args.stream));
 }
 
 bool has_shapes(const Attrs& attrs) {

@@ -48,6 +48,10 @@ class Transport {
   /// when it returns. Callable from any thread, and again.
   virtual void abort() noexcept = 0;
 
+  /// A call has failed: keeps what it used, if the library behind the transport
+  /// cannot be told to stop using it.
+  virtual void hold(std::shared_ptr<void> /*memory*/) {}
+
   /// Whether run_native() is better than the generic algorithms for this
   /// collective. The answer depends only on what all ranks agree on.
   virtual bool is_native(const Collective&) const { return false; }

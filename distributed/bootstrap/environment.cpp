@@ -123,7 +123,7 @@ Environment read_environment() {
   if (!e.rendezvous) e.rendezvous = other_rendezvous();
   require(e.rank < e.world_size, "[init] MLX_RANK makes no sense: got ", e.rank,
           ", expected less than the ", e.world_size, " ranks of the job.");
-  e.local_rank = number_of("MLX_LOCAL_RANK", e.rank);
+  e.local_rank = number_of("MLX_LOCAL_RANK", number_of("OMPI_COMM_WORLD_LOCAL_RANK", e.rank));
   e.generation = number_of("MLX_GENERATION", uint64_t{0});
   e.launcher_serves = choice_of("MLX_RENDEZVOUS_OWNER", {"launcher", "rank0"}) == "launcher";
   e.secret = read_secret();
@@ -131,11 +131,14 @@ Environment read_environment() {
   e.limits.operation = seconds_of("MLX_OPERATION_LIMIT", e.limits.operation);
   e.limits.heartbeat = seconds_of("MLX_HEARTBEAT_LIMIT", e.limits.heartbeat);
   e.transport = choice_of("MLX_TRANSPORT", {"auto", "tcp", "shm", "rdma"});
-  e.algorithm = choice_of("MLX_ALGORITHM", {"direct", "doubling", "ring", "pairwise", "tree", "hierarchical"});
+  e.algorithm = choice_of("MLX_ALGORITHM",
+                          {"direct", "doubling", "ring", "pairwise", "tree", "hierarchical"});
   e.host_id = text_of("MLX_HOST_ID");
   e.flight_folder = text_of("MLX_FLIGHT_DIR");
   e.detail = choice_of("MLX_DISTRIBUTED_DEBUG", {"off", "detail"}) == "detail";
   e.mpi_library = text_of("MLX_MPI_LIBNAME");
+  e.started_by_mpi =
+      !text_of("OMPI_COMM_WORLD_SIZE").empty() || !text_of("PMIX_RANK", "PMI_RANK").empty();
   e.ibv_devices = text_of("MLX_IBV_DEVICES", "JACCL_IBV_DEVICES");
   e.ibv_port = number_of("MLX_IBV_PORT", 0);
   e.ibv_gid_index = number_of("MLX_IBV_GID_INDEX", -1);

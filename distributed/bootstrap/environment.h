@@ -25,7 +25,8 @@ struct Limits {
 struct Environment {
   int rank = 0;             ///< MLX_RANK
   int world_size = 1;       ///< MLX_WORLD_SIZE, or the length of the hostfile
-  int local_rank = 0;       ///< MLX_LOCAL_RANK: number among the ranks of this host
+  /// MLX_LOCAL_RANK (or OMPI_COMM_WORLD_LOCAL_RANK): number among the ranks of this host.
+  int local_rank = 0;
   uint64_t generation = 0;  ///< MLX_GENERATION: counts restarts of the job
   /// MLX_RENDEZVOUS=host:port, or the first address of rank 0 in the hostfile, or
   /// MLX_JACCL_COORDINATOR (JACCL_COORDINATOR), or NCCL_HOST_IP and NCCL_PORT.
@@ -48,6 +49,8 @@ struct Environment {
 
   std::string
       mpi_library;  ///< MLX_MPI_LIBNAME: the name of Open MPI's library; empty: libmpi.so.40
+  /// OMPI_COMM_WORLD_SIZE, PMIX_RANK or PMI_RANK is there: mpirun or srun started this process.
+  bool started_by_mpi = false;
   /// MLX_IBV_DEVICES (or JACCL_IBV_DEVICES): a file with a JSON matrix, for each pair of ranks
   /// null, a device's name, or a list of names. Empty: the first usable port.
   std::string ibv_devices;

@@ -1,0 +1,121 @@
+#include "mlx/distributed/transports/mpi/library.h"
+
+#include <dlfcn.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string_view>
+
+#include "mlx/core/base/error.h"
+
+namespace mlx::core::distributed::mpi {
+namespace {
+
+class Loader {
+ public:
+  // Global, since its plug-ins look for its symbols; never closed, since they
+  // leave threads and exit handlers behind.
+  explicit Loader(const std::string& name)
+      : library_(dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL)) {
+    if (!library_) reason = dlerror();
+  }
+
+  template <typename... P>
+  void find(Function<P...>& function) {
+    function.address = reinterpret_cast<int (*)(P...)>(symbol(function.name));
+  }
+  template <typename Handle>
+  void find(Handle& handle, const char* name) {
+    handle = static_cast<Handle>(symbol(name));
+  }
+
+  std::string reason;  // empty: all is well
+
+ private:
+  void* symbol(const char* name) {
+    void* found = library_ ? dlsym(library_, name) : nullptr;
+    if (!found && reason.empty()) reason = concat("it has no ", name);
+    return found;
+  }
+
+  void* library_;
+};
+
+void find_functions(Loader& loader, Library& l) {
+  const auto find = [&](auto&... functions) { (loader.find(functions), ...); };
+  find(l.init_thread, l.initialized, l.finalized, l.finalize, l.query_thread, l.get_library_version,
+       l.error_string);
+  find(l.comm_rank, l.comm_size, l.comm_dup, l.comm_group, l.comm_create_group,
+       l.comm_set_errhandler, l.comm_free, l.group_incl, l.group_free);
+  find(l.isend, l.irecv, l.test);
+  find(l.iallreduce, l.ireduce, l.ireduce_scatter, l.iallgatherv, l.ibcast, l.igatherv, l.iscatterv,
+       l.ialltoallv, l.ibarrier);
+}
+
+void find_handles(Loader& loader, Library& l) {
+  loader.find(l.world, "ompi_mpi_comm_world");
+  loader.find(l.no_comm, "ompi_mpi_comm_null");
+  loader.find(l.no_request, "ompi_request_null");
+  loader.find(l.errors_return, "ompi_mpi_errors_return");
+  loader.find(l.sum, "ompi_mpi_op_sum");
+  loader.find(l.prod, "ompi_mpi_op_prod");
+  loader.find(l.min, "ompi_mpi_op_min");
+  loader.find(l.max, "ompi_mpi_op_max");
+  loader.find(l.byte, "ompi_mpi_byte");
+  loader.find(l.uint8, "ompi_mpi_uint8_t");
+  loader.find(l.int8, "ompi_mpi_int8_t");
+  loader.find(l.uint16, "ompi_mpi_uint16_t");
+  loader.find(l.int16, "ompi_mpi_int16_t");
+  loader.find(l.uint32, "ompi_mpi_uint32_t");
+  loader.find(l.int32, "ompi_mpi_int32_t");
+  loader.find(l.uint64, "ompi_mpi_uint64_t");
+  loader.find(l.int64, "ompi_mpi_int64_t");
+  loader.find(l.float32, "ompi_mpi_float");
+  loader.find(l.float64, "ompi_mpi_double");
+  loader.find(l.complex64, "ompi_mpi_c_float_complex");
+}
+
+// Other MPIs have other handles. It may be asked for its version before it is initialised.
+void check_version(Loader& loader, const Library& l) {
+  if (!loader.reason.empty()) return;
+  char text[4096] = "";
+  int length = 0;
+  l.get_library_version.address(text, &length);
+  const std::string_view version(text);
+  const bool known = version.starts_with("Open MPI v4.") || version.starts_with("Open MPI v5.");
+  if (!known) {
+    loader.reason = concat("it is ", version.substr(0, version.find_first_of(",\n")),
+                           ", expected Open MPI 4 or 5");
+  }
+}
+
+struct Loaded {
+  std::unique_ptr<Library> library;
+  std::string reason;
+};
+
+Loaded load_anew(const std::string& name) {
+  Loader loader(name);
+  auto library = std::make_unique<Library>();
+  find_functions(loader, *library);
+  find_handles(loader, *library);
+  check_version(loader, *library);
+  if (!loader.reason.empty()) library.reset();
+  return {std::move(library), std::move(loader.reason)};
+}
+
+}  // namespace
+
+const Library* load(const std::string& name, std::string* reason) {
+  static std::mutex mutex;
+  static std::map<std::string, Loaded> loaded;
+  const std::lock_guard lock(mutex);
+  const std::string file = name.empty() ? "libmpi.so.40" : name;
+  auto at = loaded.find(file);
+  if (at == loaded.end()) at = loaded.emplace(file, load_anew(file)).first;
+  if (reason) *reason = at->second.reason;
+  return at->second.library.get();
+}
+
+}  // namespace mlx::core::distributed::mpi

@@ -1,0 +1,85 @@
+#pragma once
+
+// The part of MPI that we use, as a table filled from the installed library when
+// it is first asked for. Declared here and not included from mpi.h, so that no
+// MPI is needed to build: the binary interface is that of Open MPI 4 and 5, whose
+// handles are pointers to symbols of the library.
+
+#include <string>
+
+namespace mlx::core::distributed::mpi {
+
+using Comm = struct ompi_communicator_t*;
+using Datatype = struct ompi_datatype_t*;
+using Errhandler = struct ompi_errhandler_t*;
+using Group = struct ompi_group_t*;
+using Op = struct ompi_op_t*;
+using Request = struct ompi_request_t*;
+using Status = struct ompi_status_public_t;
+
+constexpr int kSuccess = 0;
+constexpr int kThreadSerialized = 2;
+constexpr int kThreadMultiple = 3;
+inline void* const kInPlace = reinterpret_cast<void*>(1);
+inline Status* const kIgnored = nullptr;
+
+/// A function of the library; it returns kSuccess or an error code.
+template <typename... P>
+struct Function {
+  const char* name;
+  int (*address)(P...) = nullptr;
+};
+
+struct Library {
+  Function<int*, char***, int, int*> init_thread{"MPI_Init_thread"};
+  Function<int*> initialized{"MPI_Initialized"};
+  Function<int*> finalized{"MPI_Finalized"};
+  Function<> finalize{"MPI_Finalize"};
+  Function<int*> query_thread{"MPI_Query_thread"};
+  Function<char*, int*> get_library_version{"MPI_Get_library_version"};
+  Function<int, char*, int*> error_string{"MPI_Error_string"};
+
+  Function<Comm, int*> comm_rank{"MPI_Comm_rank"};
+  Function<Comm, int*> comm_size{"MPI_Comm_size"};
+  Function<Comm, Comm*> comm_dup{"MPI_Comm_dup"};
+  Function<Comm, Group*> comm_group{"MPI_Comm_group"};
+  Function<Comm, Group, int, Comm*> comm_create_group{"MPI_Comm_create_group"};
+  Function<Comm, Errhandler> comm_set_errhandler{"MPI_Comm_set_errhandler"};
+  Function<Comm*> comm_free{"MPI_Comm_free"};
+  Function<Group, int, const int*, Group*> group_incl{"MPI_Group_incl"};
+  Function<Group*> group_free{"MPI_Group_free"};
+
+  Function<const void*, int, Datatype, int, int, Comm, Request*> isend{"MPI_Isend"};
+  Function<void*, int, Datatype, int, int, Comm, Request*> irecv{"MPI_Irecv"};
+  Function<Request*, int*, Status*> test{"MPI_Test"};
+
+  Function<const void*, void*, int, Datatype, Op, Comm, Request*> iallreduce{"MPI_Iallreduce"};
+  Function<const void*, void*, int, Datatype, Op, int, Comm, Request*> ireduce{"MPI_Ireduce"};
+  Function<const void*, void*, const int*, Datatype, Op, Comm, Request*> ireduce_scatter{
+      "MPI_Ireduce_scatter"};
+  Function<const void*, int, Datatype, void*, const int*, const int*, Datatype, Comm, Request*>
+      iallgatherv{"MPI_Iallgatherv"};
+  Function<void*, int, Datatype, int, Comm, Request*> ibcast{"MPI_Ibcast"};
+  Function<const void*, int, Datatype, void*, const int*, const int*, Datatype, int, Comm, Request*>
+      igatherv{"MPI_Igatherv"};
+  Function<const void*, const int*, const int*, Datatype, void*, int, Datatype, int, Comm, Request*>
+      iscatterv{"MPI_Iscatterv"};
+  Function<const void*, const int*, const int*, Datatype, void*, const int*, const int*, Datatype,
+           Comm, Request*>
+      ialltoallv{"MPI_Ialltoallv"};
+  Function<Comm, Request*> ibarrier{"MPI_Ibarrier"};
+
+  Comm world;
+  Comm no_comm;
+  Request no_request;
+  Errhandler errors_return;
+  Op sum, prod, min, max;
+  Datatype byte, uint8, int8, uint16, int16, uint32, int32, uint64, int64;
+  Datatype float32, float64, complex64;
+};
+
+/// The table of that library; an empty name means libmpi.so.40. Null if it is not
+/// installed or not an Open MPI; `reason` then says which.
+const Library* load(const std::string& name, std::string* reason = nullptr);
+
+}  // namespace mlx::core::distributed::mpi

@@ -1,0 +1,69 @@
+#pragma once
+
+// The transport over MPI: messages as MPI_Isend and MPI_Irecv, collectives as
+// MPI's own where those are faster than ours. It never blocks inside MPI.
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "mlx/distributed/transport.h"
+#include "mlx/distributed/transports/mpi/runtime.h"
+
+namespace mlx::core::distributed::mpi {
+
+class MpiTransport final : public Transport {
+ public:
+  /// `comm` has the ranks of the group in its order and becomes ours. `hosts`:
+  /// which host each is on. `crowded`: more ranks than cores on this one.
+  MpiTransport(std::shared_ptr<Runtime> mpi, Comm comm, std::vector<int> hosts, bool crowded);
+  ~MpiTransport() override;
+
+  int rank() const override { return rank_; }
+  int size() const override { return static_cast<int>(hosts_.size()); }
+  int host_of(int peer) const override { return hosts_[static_cast<size_t>(peer)]; }
+
+  Ticket send(int peer, std::span<const std::byte> bytes) override;
+  Ticket recv(int peer, std::span<std::byte> bytes) override;
+  void wait(Ticket ticket, Deadline deadline) override { wait_any({&ticket, 1}, deadline); }
+  size_t wait_any(std::span<const Ticket> tickets, Deadline deadline) override;
+  void abort() noexcept override;
+  void hold(std::shared_ptr<void> memory) override { held_.push_back(std::move(memory)); }
+
+  bool is_native(const Collective& collective) const override;
+  void run_native(const Collective& collective, Deadline deadline) override;
+
+ private:
+  /// A message under way. Short ones go through memory of our own, so that MPI
+  /// never looks at a stack after a failure.
+  struct Message {
+    int peer = -1;
+    std::vector<Request> requests = {};
+    std::vector<std::byte> own = {};
+    std::span<std::byte> out = {};  // where to copy what arrives in `own`
+  };
+  struct Limbo;
+  struct Layout;
+
+  Message& start(int peer, uint64_t& ticket);
+  bool done(Ticket ticket);
+  bool finish(Message& message);
+  void finish_sends();
+  void check_aborted() const;
+  void wait_native(Deadline deadline);
+
+  const std::shared_ptr<Runtime> mpi_;
+  Comm comm_;
+  const std::vector<int> hosts_;
+  const bool crowded_;
+  int rank_ = 0;
+  uint64_t started_ = 0;
+  std::map<uint64_t, Message> messages_;  // by ticket; erased when complete
+  Request native_;
+  std::shared_ptr<Layout> layout_;           // of the collective under way
+  std::vector<std::shared_ptr<void>> held_;  // memory that MPI may still use
+  std::atomic<bool> aborted_ = false;
+};
+
+}  // namespace mlx::core::distributed::mpi
