@@ -154,7 +154,8 @@ array scatter(const array& x, const Sizes& sizes, int root,
 // --- Between two ranks.
 
 /// Sends the array to one rank, which receives it. Returns `x`: evaluating that
-/// sends.
+/// sends. What needs no value of it, such as what checkpoint computes again, does
+/// not: there, send_recv keeps both directions together.
 ///
 /// Shapes: any -> the same.
 /// Ranks:  this one and `dst`, which calls recv with the same tag; those of one
@@ -211,7 +212,8 @@ struct Parcel {
 /// Ranks:  this one and its peers, each by send_recv, send or recv.
 /// Errors: as send and recv.
 /// Grad:   all parcels go back with cotangents, as those of send and recv_like;
-///         what recv (not recv_like) gives is differentiated too.
+///         what recv (not recv_like) gives is differentiated too. In the same
+///         way vmap maps all of them as soon as one is mapped.
 std::vector<array> send_recv(const std::vector<Parcel>& parcels,
                              std::optional<Group> group = std::nullopt, StreamOrDevice s = {});
 
