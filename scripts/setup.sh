@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing needs; with --bench
-# also those of the benchmarks. Safe to run again.
+# also those of the benchmarks, with --rdma those of the test over RDMA
+# (docs/rdma.md). Safe to run again.
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
   libopenblas-openmp-dev liblapacke-dev libdnnl-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libibverbs-dev
-  libgtest-dev libgmock-dev
+  libgtest-dev libgmock-dev openmpi-bin
   dataset-fashion-mnist
 )
-case "${1:-}" in
-  "") ;;
-  --bench) packages+=(libbenchmark-dev openmpi-bin libopenmpi-dev) ;;
-  *)
-    echo "usage: scripts/setup.sh [--bench]" >&2
-    exit 2
-    ;;
-esac
+for option in "$@"; do
+  case "$option" in
+    --bench) packages+=(libbenchmark-dev libopenmpi-dev) ;;
+    --rdma) packages+=(qemu-system-x86 busybox-static cpio iproute2 rdma-core ibverbs-providers perftest) ;;
+    *)
+      echo "usage: scripts/setup.sh [--bench] [--rdma]" >&2
+      exit 2
+      ;;
+  esac
+done
 
 missing=()
 for package in "${packages[@]}"; do

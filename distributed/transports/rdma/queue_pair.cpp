@@ -19,10 +19,11 @@ constexpr int kFewestSlots = 4;
 constexpr uint32_t kWrites = 2;  // beside the sends
 constexpr uint32_t kWantedInline = 256;
 
-// Unanswered packets are sent again after 4.096 us * 2^16 = 0.27 s, seven times.
-// Below 14, a device that waits for a late receiver gives up too early.
+// Unanswered packets are sent again after 4.096 us * 2^16 = 0.27 s, six times.
+// Below 14, a device that waits for a late receiver gives up too early; seven
+// retries are for ever to Soft-RoCE.
 constexpr uint8_t kTimeout = 16;
-constexpr uint8_t kRetries = 7;
+constexpr uint8_t kRetries = 6;
 constexpr uint8_t kForEver = 7;    // of rnr_retry; credits see to it that it is never used
 constexpr uint8_t kNotReady = 12;  // 0.64 ms
 constexpr uint8_t kHops = 64;

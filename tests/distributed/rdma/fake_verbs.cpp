@@ -460,7 +460,7 @@ bool sane(const ibv_qp_attr& a, int mask, ibv_qp_state from) {
              a.ah_attr.grh.sgid_index == 1 && a.ah_attr.grh.dgid.raw[12] == 127 &&
              a.min_rnr_timer == 12 && (mask & IBV_QP_DEST_QPN) != 0;
     case IBV_QPS_RTS:
-      return from == IBV_QPS_RTR && a.timeout >= 14 && a.retry_cnt == 7 && a.rnr_retry == 7;
+      return from == IBV_QPS_RTR && a.timeout >= 14 && a.retry_cnt == 6 && a.rnr_retry == 7;
     default:
       return a.qp_state == IBV_QPS_ERR;
   }
