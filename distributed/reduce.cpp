@@ -4,19 +4,13 @@
 #include <array>
 #include <type_traits>
 
+#include "mlx/distributed/half_loops.h"
+
 namespace mlx::core::distributed {
 namespace {
 
 template <typename T>
 constexpr bool kHalf = std::is_same_v<T, float16_t> || std::is_same_v<T, bfloat16_t>;
-
-// What a value is computed in. Signed integers wrap, so they are computed unsigned.
-template <typename T>
-struct WideOf {
-  using type = std::conditional_t<kHalf<T>, float, T>;
-};
-template <typename T>
-using Wide = typename WideOf<T>::type;
 
 template <typename T>
 bool less(T a, T b) {
@@ -56,32 +50,75 @@ T combine(T a, T b) {
   }
 }
 
-template <Reduction op, typename Acc, typename In>
+template <Reduction op, typename T>
 void fold(void* acc, const void* in, size_t count) {
-  auto* a = static_cast<Acc*>(acc);
-  auto* b = static_cast<const In*>(in);
-  for (size_t i = 0; i < count; ++i) {
-    a[i] = static_cast<Acc>(
-        combine<op, Wide<Acc>>(static_cast<Wide<Acc>>(a[i]), static_cast<Wide<Acc>>(b[i])));
+  auto* a = static_cast<T*>(acc);
+  auto* b = static_cast<const T*>(in);
+  for (size_t i = 0; i < count; ++i) a[i] = static_cast<T>(combine<op, T>(a[i], b[i]));
+}
+
+template <typename T>
+void copy(void* to, const void* from, size_t count) {
+  std::copy_n(static_cast<const T*>(from), count, static_cast<T*>(to));
+}
+
+// The half types are widened a block at a time, which stays in the cache.
+constexpr size_t kBlock = 512;
+
+template <typename T>
+void widen_block(void* to, const void* from, size_t count) {
+  widen(static_cast<float*>(to), static_cast<const T*>(from), count);
+}
+
+template <typename T>
+void narrow_block(void* to, const void* from, size_t count) {
+  narrow(static_cast<T*>(to), static_cast<const float*>(from), count);
+}
+
+template <Reduction op, typename T>
+void fold_halves_wide(void* acc, const void* in, size_t count) {
+  auto* a = static_cast<float*>(acc);
+  auto* b = static_cast<const T*>(in);
+  float wide[kBlock];
+  for (size_t i = 0; i < count; i += kBlock) {
+    const size_t n = std::min(kBlock, count - i);
+    widen(wide, b + i, n);
+    fold<op, float>(a + i, wide, n);
   }
 }
 
-template <typename To, typename From>
-void convert(void* to, const void* from, size_t count) {
-  if constexpr (std::is_same_v<To, From>) {
-    std::copy_n(static_cast<const From*>(from), count, static_cast<To*>(to));
-  } else {
-    auto* a = static_cast<To*>(to);
-    auto* b = static_cast<const From*>(from);
-    for (size_t i = 0; i < count; ++i) a[i] = To(float(b[i]));
+template <Reduction op, typename T>
+void fold_halves(void* acc, const void* in, size_t count) {
+  auto* a = static_cast<T*>(acc);
+  auto* b = static_cast<const T*>(in);
+  float wide[kBlock];
+  for (size_t i = 0; i < count; i += kBlock) {
+    const size_t n = std::min(kBlock, count - i);
+    widen(wide, a + i, n);
+    fold_halves_wide<op, T>(wide, b + i, n);
+    narrow(a + i, wide, n);
   }
 }
 
 template <Reduction op, typename T>
 constexpr Reducer make_reducer() {
-  using W = Wide<T>;
-  return {fold<op, T, T>, fold<op, W, T>, fold<op, W, W>, convert<W, T>,
-          convert<T, W>,  sizeof(T),      sizeof(W)};
+  if constexpr (kHalf<T>) {
+    return {.fold = fold_halves<op, T>,
+            .fold_wide = fold_halves_wide<op, T>,
+            .fold_both = fold<op, float>,
+            .widen = widen_block<T>,
+            .narrow = narrow_block<T>,
+            .width = sizeof(T),
+            .wide_width = sizeof(float)};
+  } else {
+    return {.fold = fold<op, T>,
+            .fold_wide = fold<op, T>,
+            .fold_both = fold<op, T>,
+            .widen = copy<T>,
+            .narrow = copy<T>,
+            .width = sizeof(T),
+            .wide_width = sizeof(T)};
+  }
 }
 
 using Row = std::array<Reducer, 4>;

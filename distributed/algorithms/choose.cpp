@@ -18,24 +18,21 @@ struct Row {
   void (*run)(Team&, const Collective&);
 };
 
-// The first row that fits is chosen. Measured: up to some ten KiB the number of
-// steps counts, and one step to everyone is best while the ranks are few.
+// The first row that fits is chosen. Measured between threads and processes of
+// one host: up to some KiB the number of steps counts, and one step to everyone
+// is best while the ranks are few; then the bytes count.
 using enum Operation;
 using A = Algorithm;
 constexpr Row kRows[] = {
-    {all_reduce, 2, 128 * kKiB, A::direct, direct::all_reduce},
-    {all_reduce, 3, 64 * kKiB, A::direct, direct::all_reduce},
-    {all_reduce, 5, 32 * kKiB, A::direct, direct::all_reduce},
-    {all_reduce, 8, 18 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, 2, 32 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, 5, 8 * kKiB, A::direct, direct::all_reduce},
+    {all_reduce, 8, 1 * kKiB, A::direct, direct::all_reduce},
     {all_reduce, kAnyRanks, 16 * kKiB, A::doubling, doubling::all_reduce},
     {all_reduce, kAnyRanks, kAnyBytes, A::hierarchical, hierarchical::all_reduce},
     {all_reduce, kAnyRanks, kAnyBytes, A::ring, ring::all_reduce},
     {all_reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_reduce},
 
-    {all_gather, 2, 128 * kKiB, A::direct, direct::all_gather},
-    {all_gather, 3, 64 * kKiB, A::direct, direct::all_gather},
-    {all_gather, 5, 32 * kKiB, A::direct, direct::all_gather},
-    {all_gather, 8, 18 * kKiB, A::direct, direct::all_gather},
+    {all_gather, 8, 16 * kKiB, A::direct, direct::all_gather},
     {all_gather, kAnyRanks, kAnyBytes, A::ring, ring::all_gather},
 
     {reduce_scatter, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce_scatter},
@@ -43,7 +40,7 @@ constexpr Row kRows[] = {
     {broadcast, kAnyRanks, kAnyBytes, A::tree, tree::broadcast},
     {broadcast, kAnyRanks, kAnyBytes, A::ring, ring::broadcast},
 
-    {reduce, kAnyRanks, 256 * kKiB, A::tree, tree::reduce},
+    {reduce, kAnyRanks, 128 * kKiB, A::tree, tree::reduce},
     {reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce},
 
     {gather, kAnyRanks, kAnyBytes, A::direct, direct::gather},

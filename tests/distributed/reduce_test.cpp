@@ -79,5 +79,51 @@ TEST(ReduceInto, HalfTypesAccumulateInFloat32) {
   EXPECT_FALSE(reduce_into(float32, Reduction::sum).widens());
 }
 
+// Whatever instructions the loops use, as one value after the other.
+template <typename T>
+void expect_converts(Dtype dtype) {
+  const Reducer& r = reduce_into(dtype, Reduction::sum);
+  std::vector<T> all;
+  for (uint32_t bits = 0; bits < 65'536 + 5; ++bits) {
+    all.push_back(T::from_bits(static_cast<uint16_t>(bits)));
+  }
+  std::vector<float> wide(all.size());
+  r.widen(wide.data(), all.data(), all.size());
+  for (size_t i = 0; i < all.size(); ++i) {
+    const float expected = float(all[i]);
+    ASSERT_TRUE(wide[i] == expected || (std::isnan(wide[i]) && std::isnan(expected))) << i;
+  }
+  // Exact values, ties and their neighbours, values out of range.
+  std::vector<float> values;
+  for (const float v : wide) {
+    const float half_way = v * (1 + (dtype == float16 ? 0x1p-11f : 0x1p-8f));
+    for (const float near : {v, half_way, std::nextafter(half_way, 0.0f), v * 1.7f}) {
+      values.push_back(near);
+    }
+  }
+  std::vector<T> narrow(values.size());
+  r.narrow(narrow.data(), values.data(), values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const T expected(values[i]);
+    ASSERT_TRUE(narrow[i].bits == expected.bits ||
+                (std::isnan(float(narrow[i])) && std::isnan(float(expected))))
+        << values[i];
+  }
+}
+
+TEST(ReduceInto, ConvertsEveryHalfRoundingToNearestEven) {
+  expect_converts<float16_t>(float16);
+  expect_converts<bfloat16_t>(bfloat16);
+}
+
+TEST(ReduceInto, FoldsHalvesOfAnyCount) {
+  for (const size_t count : {0, 1, 511, 512, 513, 1300}) {
+    std::vector<float16_t> acc(count, 1.5f);
+    const std::vector<float16_t> in(count, 2.25f);
+    reduce_into(float16, Reduction::sum).fold(acc.data(), in.data(), count);
+    for (const float16_t v : acc) ASSERT_EQ(float(v), 3.75f);
+  }
+}
+
 }  // namespace
 }  // namespace mlx::core::distributed
