@@ -90,7 +90,7 @@ void GroupImpl::run(const Collective& c) {
     return;
   }
   const std::lock_guard turn(turn_);
-  const Algorithm algorithm = transport_->is_native(c)
+  const Algorithm algorithm = options_.algorithm.empty() && transport_->is_native(c)
                                   ? Algorithm::native
                                   : choose_algorithm(c, exchange_->hosts(), options_.algorithm);
   const Header header = header_for(c, algorithm);

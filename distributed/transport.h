@@ -28,6 +28,7 @@ class Transport {
   virtual int host_of(int /*peer*/) const { return 0; }
 
   /// Starts a transfer; `bytes` stays alive and untouched until wait(). In order per peer.
+  /// What is sent at once may be received in segments (algorithms/chunks.h).
   virtual Ticket send(int peer, std::span<const std::byte> bytes) = 0;
   virtual Ticket recv(int peer, std::span<std::byte> bytes) = 0;
 

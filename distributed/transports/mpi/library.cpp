@@ -49,31 +49,14 @@ void find_functions(Loader& loader, Library& l) {
   find(l.comm_rank, l.comm_size, l.comm_dup, l.comm_group, l.comm_create_group,
        l.comm_set_errhandler, l.comm_free, l.group_incl, l.group_free);
   find(l.isend, l.irecv, l.test);
-  find(l.iallreduce, l.ireduce, l.ireduce_scatter, l.iallgatherv, l.ibcast, l.igatherv, l.iscatterv,
-       l.ialltoallv, l.ibarrier);
+  find(l.ibcast, l.iallgatherv, l.ialltoallv);
 }
 
 void find_handles(Loader& loader, Library& l) {
   loader.find(l.world, "ompi_mpi_comm_world");
-  loader.find(l.no_comm, "ompi_mpi_comm_null");
   loader.find(l.no_request, "ompi_request_null");
   loader.find(l.errors_return, "ompi_mpi_errors_return");
-  loader.find(l.sum, "ompi_mpi_op_sum");
-  loader.find(l.prod, "ompi_mpi_op_prod");
-  loader.find(l.min, "ompi_mpi_op_min");
-  loader.find(l.max, "ompi_mpi_op_max");
   loader.find(l.byte, "ompi_mpi_byte");
-  loader.find(l.uint8, "ompi_mpi_uint8_t");
-  loader.find(l.int8, "ompi_mpi_int8_t");
-  loader.find(l.uint16, "ompi_mpi_uint16_t");
-  loader.find(l.int16, "ompi_mpi_int16_t");
-  loader.find(l.uint32, "ompi_mpi_uint32_t");
-  loader.find(l.int32, "ompi_mpi_int32_t");
-  loader.find(l.uint64, "ompi_mpi_uint64_t");
-  loader.find(l.int64, "ompi_mpi_int64_t");
-  loader.find(l.float32, "ompi_mpi_float");
-  loader.find(l.float64, "ompi_mpi_double");
-  loader.find(l.complex64, "ompi_mpi_c_float_complex");
 }
 
 // Other MPIs have other handles. It may be asked for its version before it is initialised.

@@ -13,14 +13,12 @@ using Comm = struct ompi_communicator_t*;
 using Datatype = struct ompi_datatype_t*;
 using Errhandler = struct ompi_errhandler_t*;
 using Group = struct ompi_group_t*;
-using Op = struct ompi_op_t*;
 using Request = struct ompi_request_t*;
 using Status = struct ompi_status_public_t;
 
 constexpr int kSuccess = 0;
 constexpr int kThreadSerialized = 2;
 constexpr int kThreadMultiple = 3;
-inline void* const kInPlace = reinterpret_cast<void*>(1);
 inline Status* const kIgnored = nullptr;
 
 /// A function of the library; it returns kSuccess or an error code.
@@ -53,29 +51,17 @@ struct Library {
   Function<void*, int, Datatype, int, int, Comm, Request*> irecv{"MPI_Irecv"};
   Function<Request*, int*, Status*> test{"MPI_Test"};
 
-  Function<const void*, void*, int, Datatype, Op, Comm, Request*> iallreduce{"MPI_Iallreduce"};
-  Function<const void*, void*, int, Datatype, Op, int, Comm, Request*> ireduce{"MPI_Ireduce"};
-  Function<const void*, void*, const int*, Datatype, Op, Comm, Request*> ireduce_scatter{
-      "MPI_Ireduce_scatter"};
+  Function<void*, int, Datatype, int, Comm, Request*> ibcast{"MPI_Ibcast"};
   Function<const void*, int, Datatype, void*, const int*, const int*, Datatype, Comm, Request*>
       iallgatherv{"MPI_Iallgatherv"};
-  Function<void*, int, Datatype, int, Comm, Request*> ibcast{"MPI_Ibcast"};
-  Function<const void*, int, Datatype, void*, const int*, const int*, Datatype, int, Comm, Request*>
-      igatherv{"MPI_Igatherv"};
-  Function<const void*, const int*, const int*, Datatype, void*, int, Datatype, int, Comm, Request*>
-      iscatterv{"MPI_Iscatterv"};
   Function<const void*, const int*, const int*, Datatype, void*, const int*, const int*, Datatype,
            Comm, Request*>
       ialltoallv{"MPI_Ialltoallv"};
-  Function<Comm, Request*> ibarrier{"MPI_Ibarrier"};
 
   Comm world;
-  Comm no_comm;
   Request no_request;
   Errhandler errors_return;
-  Op sum, prod, min, max;
-  Datatype byte, uint8, int8, uint16, int16, uint32, int32, uint64, int64;
-  Datatype float32, float64, complex64;
+  Datatype byte;
 };
 
 /// The table of that library; an empty name means libmpi.so.40. Null if it is not

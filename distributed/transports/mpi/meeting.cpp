@@ -113,7 +113,7 @@ std::shared_ptr<Job> meet(Runtime& mpi, Environment e) {
   const Invitation invitation = Invitation::decode(letter->data());
   e.secret = invitation.secret;
   e.rendezvous = Endpoint{reachable(invitation), invitation.port};
-  e.launcher_serves = true;  // as far as the Job is concerned
+  e.launcher_serves = e.rank == 0;  // the Job of rank 0 need not serve it once more
   served->job = std::make_unique<Job>(std::move(e));
   Job* job = served->job.get();
   return {std::move(served), job};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/algorithms/chunks.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/transports/patience.h"
 
@@ -10,14 +11,30 @@ namespace mlx::core::distributed::mpi {
 namespace {
 
 constexpr size_t kShort = 4096;
-constexpr size_t kLongest = size_t{1} << 30;  // of one call: its count is an int
-constexpr int kTag = 0;                       // the communicator is the group's own
+constexpr int kTag = 0;  // the communicator is the group's own
 
-// The pieces of a long message, each as an address and a count.
+// A ticket names a message: how many were started to (or from) that peer before.
+constexpr unsigned kPeerShift = 40;
+constexpr unsigned kSendBit = 63;
+constexpr uint64_t kNumberMask = (uint64_t{1} << kPeerShift) - 1;
+
+Transport::Ticket make_ticket(bool send, int peer, uint64_t number) {
+  return Transport::Ticket{(uint64_t{send} << kSendBit) |
+                           (static_cast<uint64_t>(peer) << kPeerShift) | number};
+}
+
+bool is_send(Transport::Ticket ticket) { return static_cast<uint64_t>(ticket) >> kSendBit; }
+
+size_t peer_of(Transport::Ticket ticket) {
+  return (static_cast<uint64_t>(ticket) & ~(uint64_t{1} << kSendBit)) >> kPeerShift;
+}
+
+// The pieces of a message, each as an address and a count. What is sent at once
+// may be received in segments, or the other way round; MPI knows messages only.
 template <typename Byte, typename Body>
 void for_pieces(std::span<Byte> bytes, Body body) {
   while (!bytes.empty()) {
-    const size_t n = std::min(bytes.size(), kLongest);
+    const size_t n = std::min(bytes.size(), kSegmentBytes);
     body(bytes.data(), static_cast<int>(n));
     bytes = bytes.subspan(n);
   }
@@ -27,7 +44,7 @@ void for_pieces(std::span<Byte> bytes, Body body) {
 
 /// What cannot be given back: MPI may write to it as long as the process lives.
 struct MpiTransport::Limbo {
-  std::map<uint64_t, Message> messages;
+  std::vector<Line> sends, recvs;
   std::shared_ptr<void> layout;
   std::vector<std::shared_ptr<void>> held;
 };
@@ -38,6 +55,8 @@ MpiTransport::MpiTransport(std::shared_ptr<Runtime> mpi, Comm comm, std::vector<
       comm_(comm),
       hosts_(std::move(hosts)),
       crowded_(crowded),
+      sends_(hosts_.size()),
+      recvs_(hosts_.size()),
       native_(mpi_->library().no_request) {
   mpi_->call(mpi_->library().comm_set_errhandler, comm_, mpi_->library().errors_return);
   mpi_->call(mpi_->library().comm_rank, comm_, &rank_);
@@ -45,33 +64,35 @@ MpiTransport::MpiTransport(std::shared_ptr<Runtime> mpi, Comm comm, std::vector<
 
 MpiTransport::~MpiTransport() {
   try {
-    if (!aborted_) finish_sends();
-  } catch (const DistributedError&) {
-    aborted_ = true;
-  }
-  if (!aborted_ && messages_.empty()) {
-    mpi_->library().comm_free.address(&comm_);
-    return;
+    if (!aborted_ && idle()) {
+      mpi_->call(mpi_->library().comm_free, &comm_);
+      return;
+    }
+  } catch (const DistributedError&) {  // as if it had been aborted
   }
   mpi_->give_up();
-  // Not freed on purpose. Found by a leak checker through this list.
-  static std::vector<Limbo*> limbo;
-  if (!messages_.empty() || native_ != mpi_->library().no_request) {
-    limbo.push_back(new Limbo{std::move(messages_), std::move(layout_), std::move(held_)});
-  }
+  static std::vector<Limbo*> limbo;  // found there by leak checkers
+  limbo.push_back(
+      new Limbo{std::move(sends_), std::move(recvs_), std::move(layout_), std::move(held_)});
 }
 
-MpiTransport::Message& MpiTransport::start(int peer, uint64_t& ticket) {
-  check_aborted();
-  constexpr size_t kMany = 32;
-  if (messages_.size() >= kMany) finish_sends();
-  ticket = started_++;
-  return messages_.emplace(ticket, Message{.peer = peer}).first->second;
+// Whether MPI uses no memory for us.
+bool MpiTransport::idle() {
+  bool all = native_ == mpi_->library().no_request;
+  for (auto* lines : {&sends_, &recvs_}) {
+    for (Line& line : *lines) {
+      finish(line);
+      all = all && line.messages.empty();
+    }
+  }
+  return all;
 }
 
 MpiTransport::Ticket MpiTransport::send(int peer, std::span<const std::byte> bytes) {
-  uint64_t ticket = 0;
-  Message& m = start(peer, ticket);
+  check_aborted();
+  Line& line = sends_[static_cast<size_t>(peer)];
+  const Ticket ticket = make_ticket(true, peer, line.complete + line.messages.size());
+  Message& m = line.messages.emplace_back();
   if (bytes.size() <= kShort) {
     m.own.assign(bytes.begin(), bytes.end());
     bytes = m.own;
@@ -81,12 +102,14 @@ MpiTransport::Ticket MpiTransport::send(int peer, std::span<const std::byte> byt
     mpi_->call(mpi_->library().isend, data, count, mpi_->library().byte, peer, kTag, comm_,
                &request);
   });
-  return Ticket{ticket};
+  return ticket;
 }
 
 MpiTransport::Ticket MpiTransport::recv(int peer, std::span<std::byte> bytes) {
-  uint64_t ticket = 0;
-  Message& m = start(peer, ticket);
+  check_aborted();
+  Line& line = recvs_[static_cast<size_t>(peer)];
+  const Ticket ticket = make_ticket(false, peer, line.complete + line.messages.size());
+  Message& m = line.messages.emplace_back();
   if (bytes.size() <= kShort) {
     m.out = bytes;
     m.own.resize(bytes.size());
@@ -97,33 +120,30 @@ MpiTransport::Ticket MpiTransport::recv(int peer, std::span<std::byte> bytes) {
     mpi_->call(mpi_->library().irecv, data, count, mpi_->library().byte, peer, kTag, comm_,
                &request);
   });
-  return Ticket{ticket};
+  return ticket;
 }
 
 // Whether it is complete; what has arrived is in its place then.
 bool MpiTransport::finish(Message& m) {
-  for (Request& request : m.requests) {
-    if (!mpi_->test(request)) return false;
+  for (; m.complete < m.requests.size(); ++m.complete) {
+    if (!mpi_->test(m.requests[m.complete])) return false;
   }
   if (!m.out.empty()) std::copy(m.own.begin(), m.own.end(), m.out.begin());
   return true;
 }
 
-bool MpiTransport::done(Ticket ticket) {
-  const auto at = messages_.find(static_cast<uint64_t>(ticket));
-  if (at == messages_.end()) return true;
-  if (!finish(at->second)) return false;
-  messages_.erase(at);
-  return true;
+void MpiTransport::finish(Line& line) {
+  while (!line.messages.empty() && finish(line.messages.front())) {
+    line.messages.pop_front();
+    ++line.complete;
+  }
 }
 
-// Nobody waits for a header that is sent.
-void MpiTransport::finish_sends() {
-  for (auto at = messages_.begin(); at != messages_.end();) {
-    Message& m = at->second;
-    const bool sent_by_copy = m.out.empty() && !m.own.empty();
-    at = sent_by_copy && finish(m) ? messages_.erase(at) : std::next(at);
-  }
+bool MpiTransport::done(Ticket ticket) {
+  Line& line = (is_send(ticket) ? sends_ : recvs_)[peer_of(ticket)];
+  const uint64_t number = static_cast<uint64_t>(ticket) & kNumberMask;
+  if (line.complete <= number) finish(line);
+  return line.complete > number;
 }
 
 size_t MpiTransport::wait_any(std::span<const Ticket> tickets, Deadline deadline) {
@@ -136,7 +156,7 @@ size_t MpiTransport::wait_any(std::span<const Ticket> tickets, Deadline deadline
     if (Clock::now() >= deadline) {
       Circumstances where;
       where.rank = rank_;
-      where.peer = messages_.at(static_cast<uint64_t>(tickets.front())).peer;
+      where.peer = static_cast<int>(peer_of(tickets.front()));
       throw TimeoutError("The deadline has passed", where);
     }
     patience.pause();

@@ -4,7 +4,7 @@
 // MPI's own where those are faster than ours. It never blocks inside MPI.
 
 #include <atomic>
-#include <map>
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -38,18 +38,24 @@ class MpiTransport final : public Transport {
   /// A message under way. Short ones go through memory of our own, so that MPI
   /// never looks at a stack after a failure.
   struct Message {
-    int peer = -1;
     std::vector<Request> requests = {};
+    size_t complete = 0;  // how many of them are
     std::vector<std::byte> own = {};
     std::span<std::byte> out = {};  // where to copy what arrives in `own`
+  };
+  /// Those from or to one peer. They complete in their order: who waits for one
+  /// has waited for all before it.
+  struct Line {
+    std::deque<Message> messages = {};
+    uint64_t complete = 0;  // messages so far
   };
   struct Limbo;
   struct Layout;
 
-  Message& start(int peer, uint64_t& ticket);
   bool done(Ticket ticket);
+  void finish(Line& line);
   bool finish(Message& message);
-  void finish_sends();
+  bool idle();
   void check_aborted() const;
   void wait_native(Deadline deadline);
 
@@ -58,8 +64,7 @@ class MpiTransport final : public Transport {
   const std::vector<int> hosts_;
   const bool crowded_;
   int rank_ = 0;
-  uint64_t started_ = 0;
-  std::map<uint64_t, Message> messages_;  // by ticket; erased when complete
+  std::vector<Line> sends_, recvs_;  // by peer
   Request native_;
   std::shared_ptr<Layout> layout_;           // of the collective under way
   std::vector<std::shared_ptr<void>> held_;  // memory that MPI may still use
