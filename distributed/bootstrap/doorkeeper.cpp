@@ -1,14 +1,17 @@
 #include "mlx/distributed/bootstrap/doorkeeper.h"
 
+#include <algorithm>
+#include <cerrno>
+
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/errors.h"
-#include "mlx/distributed/bootstrap/log.h"
 
 namespace mlx::core::distributed {
 namespace {
 
-// More wait in the kernel's backlog: a flood does not use up our descriptors.
+// A flood does not use up our descriptors, and cannot keep us accepting for ever.
 constexpr size_t kMostVisitors = 256;
+constexpr Milliseconds kRest{100};
 
 }  // namespace
 
@@ -17,17 +20,46 @@ Doorkeeper::Doorkeeper(Socket listener, const Secret& secret, const Identity& se
     : listener_(std::move(listener)), secret_(&secret), self_(self), limit_(limit) {}
 
 void Doorkeeper::watch(std::vector<pollfd>& polled) const {
-  if (visitors_.size() < kMostVisitors) polled.push_back({listener_.fd(), POLLIN, 0});
+  if (Clock::now() >= resting_until_) polled.push_back({listener_.fd(), POLLIN, 0});
   for (const Visitor& v : visitors_) {
     const bool sending = !v.handshake.output().empty();
     polled.push_back({v.socket.fd(), static_cast<short>(sending ? POLLOUT : POLLIN), 0});
   }
 }
 
+Deadline Doorkeeper::wake_by() const {
+  const auto now = Clock::now();
+  Deadline first = now + limit_;
+  if (now < resting_until_) first = std::min(first, resting_until_);
+  if (!visitors_.empty()) first = std::min(first, visitors_.front().deadline);
+  return first;
+}
+
+void Doorkeeper::drop(const Visitor& visitor, const char* why) {
+  warnings_.add(concat("Dropped a connection from ", peer_name(visitor.socket), ": ", why));
+}
+
+// False when there is nobody who could go.
+bool Doorkeeper::make_room() {
+  if (visitors_.empty()) return false;
+  drop(visitors_.front(), "it did not finish the handshake before many others came");
+  visitors_.erase(visitors_.begin());
+  return true;
+}
+
 void Doorkeeper::accept_new() {
-  while (visitors_.size() < kMostVisitors) {
+  if (Clock::now() < resting_until_) return;
+  for (size_t i = 0; i < kMostVisitors; ++i) {
     Socket socket = accept_one(listener_);
+    if (!socket && out_of_descriptors(errno)) {
+      if (make_room()) continue;
+      warnings_.add("Nobody can connect: the process is out of file descriptors");
+      // The listener stays readable: looking at it again at once would spin.
+      resting_until_ = after(kRest);
+      return;
+    }
     if (!socket) return;
+    if (visitors_.size() == kMostVisitors) make_room();
     visitors_.push_back(
         {std::move(socket), Handshake(Handshake::Role::acceptor, *secret_, self_), after(limit_)});
   }
@@ -66,7 +98,7 @@ std::vector<Doorkeeper::Guest> Doorkeeper::serve() {
         waiting.push_back(std::move(v));
       }
     } catch (const AuthenticationError& error) {
-      log_warning(concat("Dropped a connection from ", peer_name(v.socket), ": ", error.what()));
+      drop(v, error.what());
     }
   }
   visitors_ = std::move(waiting);

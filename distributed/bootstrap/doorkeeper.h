@@ -2,13 +2,15 @@
 
 // Accepts connections and lets in those that prove themselves. Handshakes run
 // side by side, so one that stalls delays nobody; who fails or is too slow is
-// dropped and logged.
+// dropped and logged. So many visitors at a time: beyond that the one who has
+// been there longest goes, since proving oneself takes milliseconds.
 
 #include <poll.h>
 
 #include <vector>
 
 #include "mlx/distributed/bootstrap/handshake.h"
+#include "mlx/distributed/bootstrap/log.h"
 #include "mlx/distributed/bootstrap/socket.h"
 
 namespace mlx::core::distributed {
@@ -29,8 +31,9 @@ class Doorkeeper {
   void watch(std::vector<pollfd>& polled) const;
 
   /// Moves every handshake on as far as it goes without waiting, and returns
-  /// who has proved themselves since. To be called at least every `limit`.
+  /// who has proved themselves since. To be called by wake_by() at the latest.
   std::vector<Guest> serve();
+  Deadline wake_by() const;
 
  private:
   struct Visitor {
@@ -41,12 +44,16 @@ class Doorkeeper {
 
   bool advance(Visitor& visitor);
   void accept_new();
+  bool make_room();
+  void drop(const Visitor& visitor, const char* why);
 
   Socket listener_;
   const Secret* secret_;
   Identity self_;
   Milliseconds limit_;
-  std::vector<Visitor> visitors_;
+  std::vector<Visitor> visitors_;  // the oldest first
+  Deadline resting_until_{};       // nobody is accepted before: no descriptors
+  RareWarnings warnings_;
 };
 
 }  // namespace mlx::core::distributed

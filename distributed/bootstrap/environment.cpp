@@ -131,8 +131,8 @@ Environment read_environment() {
   e.limits.operation = seconds_of("MLX_OPERATION_LIMIT", e.limits.operation);
   e.limits.heartbeat = seconds_of("MLX_HEARTBEAT_LIMIT", e.limits.heartbeat);
   e.transport = choice_of("MLX_TRANSPORT", {"auto", "tcp", "shm", "rdma"});
-  e.algorithm = choice_of("MLX_ALGORITHM",
-                          {"direct", "doubling", "ring", "pairwise", "tree", "hierarchical"});
+  e.algorithm = choice_of("MLX_ALGORITHM", {"direct", "doubling", "ring", "both_ways", "pairwise",
+                                            "tree", "hierarchical"});
   e.host_id = text_of("MLX_HOST_ID");
   e.flight_folder = text_of("MLX_FLIGHT_DIR");
   e.detail = choice_of("MLX_DISTRIBUTED_DEBUG", {"off", "detail"}) == "detail";

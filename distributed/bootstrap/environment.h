@@ -23,8 +23,8 @@ struct Limits {
 
 /// One process's view of its job.
 struct Environment {
-  int rank = 0;             ///< MLX_RANK
-  int world_size = 1;       ///< MLX_WORLD_SIZE, or the length of the hostfile
+  int rank = 0;        ///< MLX_RANK
+  int world_size = 1;  ///< MLX_WORLD_SIZE, or the length of the hostfile
   /// MLX_LOCAL_RANK (or OMPI_COMM_WORLD_LOCAL_RANK): number among the ranks of this host.
   int local_rank = 0;
   uint64_t generation = 0;  ///< MLX_GENERATION: counts restarts of the job
@@ -39,8 +39,9 @@ struct Environment {
   std::vector<std::vector<Endpoint>> hosts;
   Limits limits;
 
-  std::string transport;      ///< MLX_TRANSPORT: tcp, shm, rdma or auto (the default)
-  /// MLX_ALGORITHM: direct, doubling, ring, pairwise, tree or hierarchical; empty: choose
+  std::string transport;  ///< MLX_TRANSPORT: tcp, shm, rdma or auto (the default)
+  /// MLX_ALGORITHM: direct, doubling, ring, both_ways, pairwise, tree or hierarchical; empty:
+  /// choose
   std::string algorithm;
   std::string host_id;        ///< MLX_HOST_ID: ranks with equal ids share memory; default: boot id
   std::string flight_folder;  ///< MLX_FLIGHT_DIR: where the flight recorder dumps; empty: nowhere

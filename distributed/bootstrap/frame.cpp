@@ -18,6 +18,14 @@ struct FailureHeader {
   int32_t reporter;
 };
 
+struct SilenceHeader {
+  uint32_t group;
+  int32_t waiting;
+  int32_t silent;
+  uint32_t reserved;
+  uint64_t received;
+};
+
 // Nothing that we say comes near this.
 constexpr uint32_t kMostBytes = 1 << 20;
 
@@ -42,6 +50,18 @@ std::optional<Failure> to_failure(const Frame& frame) {
   return Failure{static_cast<Failure::Kind>(h.kind), h.group, h.rank, h.reporter, frame.value};
 }
 
+Frame to_frame(const Silence& s) {
+  const SilenceHeader h{s.group, s.waiting, s.silent, 0, s.received};
+  return {Frame::Type::silence, std::string(reinterpret_cast<const char*>(&h), sizeof h), {}};
+}
+
+std::optional<Silence> to_silence(const Frame& frame) {
+  SilenceHeader h;
+  if (frame.key.size() != sizeof h) return std::nullopt;
+  std::memcpy(&h, frame.key.data(), sizeof h);
+  return Silence{h.group, h.waiting, h.silent, h.received};
+}
+
 void FrameStream::put(const Frame& frame) {
   const FrameHeader header{static_cast<uint32_t>(frame.key.size()),
                            static_cast<uint32_t>(frame.value.size()),
@@ -64,12 +84,14 @@ bool FrameStream::flush() {
 
 bool FrameStream::fill() {
   std::byte buffer[4096];
-  while (true) {
+  // The rest stays with the kernel until the caller has taken what is here.
+  while (in_.size() <= sizeof(FrameHeader) + 2 * kMostBytes) {
     const auto got = receive_some(socket_.fd(), buffer);
     if (!got) return false;
     if (*got == 0) return true;
     append_bytes(in_, buffer, *got);
   }
+  return true;
 }
 
 bool FrameStream::exchange() {
@@ -82,7 +104,7 @@ std::optional<Frame> FrameStream::take() {
   if (in_.size() < sizeof h) return std::nullopt;
   std::memcpy(&h, in_.data(), sizeof h);
   if (h.key_bytes > kMostBytes || h.value_bytes > kMostBytes ||
-      h.type > static_cast<uint32_t>(Frame::Type::farewell)) {
+      h.type > static_cast<uint32_t>(Frame::Type::silence)) {
     broken_ = true;
     in_.clear();
     return std::nullopt;

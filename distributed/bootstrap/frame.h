@@ -15,12 +15,24 @@
 namespace mlx::core::distributed {
 
 struct Frame {
-  enum class Type : uint8_t { beat, set, get, value, failure, farewell };
+  enum class Type : uint8_t { beat, set, get, value, failure, farewell, silence };
 
   Type type = Type::beat;
   std::string key;
   std::string value;
 };
+
+/// A rank waits for data of another one and tells it how much it has had.
+struct Silence {
+  uint32_t group = 0;
+  int waiting = -1;  ///< in the numbering of the world, as below
+  int silent = -1;
+  uint64_t received = 0;
+};
+
+Frame to_frame(const Silence& silence);
+/// Empty when the frame makes no sense.
+std::optional<Silence> to_silence(const Frame& frame);
 
 Frame to_frame(const Failure& failure);
 /// Empty when the frame makes no sense.

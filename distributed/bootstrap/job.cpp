@@ -39,13 +39,15 @@ Job::Job(Environment environment) : environment_(std::move(environment)) {
         *e.rendezvous, e.secret, e.generation, e.world_size, e.limits.heartbeat});
   }
   rendezvous_ = std::make_unique<Rendezvous>(
-      e, [this](const Failure& failure) { hear(failure); }, deadline);
+      e, [this](const Failure& failure) { hear(failure); }, deadline, everybodys_watch());
   publish_ourselves();
   learn_the_others(deadline);
 }
 
 Job::~Job() {
   rendezvous_.reset();
+  // The others need somebody to tell them who is lost for as long as they work.
+  if (server_) server_->wait_until_alone();
   server_.reset();
 }
 
@@ -92,6 +94,36 @@ int Job::subscribe(Listener listener) {
 void Job::unsubscribe(int id) {
   const std::lock_guard lock(mutex_);
   listeners_.erase(id);
+}
+
+Rendezvous::Watch Job::everybodys_watch() {
+  return {.silence =
+              [this](const Silence& silence) {
+                const std::lock_guard lock(watch_mutex_);
+                for (const auto& [id, watch] : watches_) watch.silence(silence);
+              },
+          .beat =
+              [this] {
+                const std::lock_guard lock(watch_mutex_);
+                for (const auto& [id, watch] : watches_) watch.beat();
+              }};
+}
+
+int Job::watch(Rendezvous::Watch watch) {
+  const std::lock_guard lock(watch_mutex_);
+  const int id = watches_.empty() ? 0 : watches_.rbegin()->first + 1;
+  watches_.emplace(id, std::move(watch));
+  return id;
+}
+
+void Job::unwatch(int id) {
+  const std::lock_guard lock(watch_mutex_);
+  watches_.erase(id);
+}
+
+void Job::declare(const Failure& failure) {
+  report(failure);
+  hear(failure);
 }
 
 }  // namespace mlx::core::distributed

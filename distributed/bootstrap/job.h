@@ -33,6 +33,7 @@ class Job {
   /// Errors: TimeoutError naming a rank that is missing, AuthenticationError,
   ///         PeerLostError when one died meanwhile.
   explicit Job(Environment environment);
+  /// Leaves. Who serves the rendezvous stays until the last rank has left.
   ~Job();
 
   const Environment& environment() const { return environment_; }
@@ -51,11 +52,19 @@ class Job {
   int subscribe(Listener listener);
   void unsubscribe(int id);
 
+  /// As subscribe(), for those who watch connections.
+  int watch(Rendezvous::Watch watch);
+  void unwatch(int id);
+
   /// Tells the other ranks.
   void report(const Failure& failure) { rendezvous_->report(failure); }
+  /// Tells the other ranks and our own listeners.
+  void declare(const Failure& failure);
+  void tell(const Silence& silence) { rendezvous_->tell(silence); }
 
  private:
   void hear(const Failure& failure);
+  Rendezvous::Watch everybodys_watch();
   void publish_ourselves();
   void learn_the_others(Deadline deadline);
 
@@ -65,8 +74,10 @@ class Job {
 
   std::mutex mutex_;
   std::map<int, Listener> listeners_;  // by mutex_
-  std::vector<Failure> heard_;         // by mutex_
-  int next_id_ = 0;                    // by mutex_
+  std::mutex watch_mutex_;
+  std::map<int, Rendezvous::Watch> watches_;  // by watch_mutex_
+  std::vector<Failure> heard_;                // by mutex_
+  int next_id_ = 0;                           // by mutex_
 
   // Last, so that they go first: their threads call hear().
   std::unique_ptr<RendezvousServer> server_;

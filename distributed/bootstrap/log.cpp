@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 
+#include "mlx/core/base/error.h"
+
 namespace mlx::core::distributed {
 namespace {
 
@@ -28,5 +30,26 @@ spdlog::logger& logger() {
 void log_info(const std::string& message) { logger().info("{}", message); }
 
 void log_warning(const std::string& message) { logger().warn("{}", message); }
+
+void RareWarnings::add(const std::string& message) {
+  constexpr int kMost = 10;
+  constexpr Milliseconds kWhile{10'000};
+  if (Clock::now() > end_) {
+    summarise();
+    end_ = after(kWhile);
+    logged_ = 0;
+  }
+  if (logged_ == kMost) {
+    ++withheld_;
+    return;
+  }
+  ++logged_;
+  log_warning(message);
+}
+
+void RareWarnings::summarise() {
+  if (withheld_ > 0) log_warning(concat("... and ", withheld_, " more like these"));
+  withheld_ = 0;
+}
 
 }  // namespace mlx::core::distributed

@@ -15,7 +15,7 @@
 namespace mlx::core::distributed {
 
 struct Rendezvous::Impl {
-  Impl(const Environment& environment, Listener listen, Deadline deadline);
+  Impl(const Environment& environment, Listener listen, Deadline deadline, Watch to_watch);
   ~Impl();
 
   void run();
@@ -28,6 +28,7 @@ struct Rendezvous::Impl {
   const Milliseconds heartbeat_limit;
   const bool launcher_serves;
   const Listener listener;
+  const Watch watch;
   std::string local_host;
   Bell bell;
 
@@ -50,10 +51,11 @@ Socket connect_to_server(const Environment& e, Deadline deadline) {
 
 }  // namespace
 
-Rendezvous::Impl::Impl(const Environment& e, Listener listen, Deadline deadline)
+Rendezvous::Impl::Impl(const Environment& e, Listener listen, Deadline deadline, Watch to_watch)
     : heartbeat_limit(e.limits.heartbeat),
       launcher_serves(e.launcher_serves),
       listener(std::move(listen)),
+      watch(std::move(to_watch)),
       stream(connect_to_server(e, deadline)) {
   local_host = local_endpoint(stream.socket()).host;
   thread = std::thread([this] { run(); });
@@ -114,6 +116,7 @@ void Rendezvous::Impl::run() {
     if (now - beat >= interval) {
       beat = now;
       put({Frame::Type::beat, {}, {}});
+      if (watch.beat) watch.beat();
     }
   }
 }
@@ -127,6 +130,9 @@ void Rendezvous::Impl::handle(const Frame& frame) {
     const std::lock_guard lock(mutex);
     lost = failure->text;
     changed.notify_all();
+  } else if (frame.type == Frame::Type::silence) {
+    const auto silence = to_silence(frame);
+    if (silence && watch.silence) watch.silence(*silence);
   } else if (frame.type == Frame::Type::value) {
     const std::lock_guard lock(mutex);
     table.insert_or_assign(frame.key, frame.value);
@@ -150,8 +156,9 @@ void Rendezvous::Impl::server_gone(bool orderly) {
   }
 }
 
-Rendezvous::Rendezvous(const Environment& environment, Listener listener, Deadline deadline)
-    : impl_(std::make_unique<Impl>(environment, std::move(listener), deadline)) {}
+Rendezvous::Rendezvous(const Environment& environment, Listener listener, Deadline deadline,
+                       Watch watch)
+    : impl_(std::make_unique<Impl>(environment, std::move(listener), deadline, std::move(watch))) {}
 
 Rendezvous::~Rendezvous() = default;
 
@@ -173,6 +180,8 @@ std::string Rendezvous::get(std::string_view key, Deadline deadline) {
 }
 
 void Rendezvous::report(const Failure& failure) { impl_->put(to_frame(failure)); }
+
+void Rendezvous::tell(const Silence& silence) { impl_->put(to_frame(silence)); }
 
 const std::string& Rendezvous::local_host() const { return impl_->local_host; }
 

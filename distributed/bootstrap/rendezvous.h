@@ -17,6 +17,7 @@
 #include "mlx/distributed/bootstrap/endpoint.h"
 #include "mlx/distributed/bootstrap/environment.h"
 #include "mlx/distributed/bootstrap/errors.h"
+#include "mlx/distributed/bootstrap/frame.h"
 #include "mlx/distributed/bootstrap/secret.h"
 
 namespace mlx::core::distributed {
@@ -45,6 +46,9 @@ class RendezvousServer {
   /// Ranks that have proved themselves so far and have neither left nor been lost.
   int present() const;
 
+  /// Returns when every rank that has come has left or been lost.
+  void wait_until_alone() const;
+
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
@@ -55,11 +59,17 @@ class Rendezvous {
  public:
   /// Called on the rendezvous' own thread; must not block.
   using Listener = std::function<void(const Failure&)>;
+  /// For those who watch connections; called in the same way. Either may be empty.
+  struct Watch {
+    std::function<void(const Silence&)> silence;  ///< somebody waits for our data
+    std::function<void()> beat;                   ///< four times in each heartbeat limit
+  };
 
   /// Connects and authenticates; tries again until the deadline.
   /// Errors: TimeoutError when nobody answers, AuthenticationError when the
   ///         last who did was of another job.
-  Rendezvous(const Environment& environment, Listener listener, Deadline deadline);
+  Rendezvous(const Environment& environment, Listener listener, Deadline deadline,
+             Watch watch = {});
   /// Says farewell.
   ~Rendezvous();
 
@@ -70,6 +80,8 @@ class Rendezvous {
 
   /// Tells every other rank. The listeners of the others are called, not ours.
   void report(const Failure& failure);
+  /// Tells the rank that is silent.
+  void tell(const Silence& silence);
 
   /// The address of this host from which the server was reached.
   const std::string& local_host() const;

@@ -27,11 +27,13 @@ struct RendezvousServer::Impl {
 
   void run();
   void wait_for_events();
+  Milliseconds interval() const { return std::max(options.heartbeat_limit / 4, Milliseconds{1}); }
   void admit(Doorkeeper::Guest guest);
   void serve(Client& client);
   void handle(Client& client, const Frame& frame);
   void answer(Client& client, const std::string& key);
   void tell_others(const Client* except, const Failure& failure);
+  void pass_on(int waiting, Silence silence);
   void dismiss(Client& client, Failure::Kind kind, const std::string& why);
   void look_for_silence();
   bool knows(int rank) const;
@@ -45,7 +47,9 @@ struct RendezvousServer::Impl {
   std::vector<std::unique_ptr<Client>> clients;
   std::map<std::string, std::string, std::less<>> table;
   std::vector<Failure> departures;  // told to those who come later
+  RareWarnings warnings;
   Deadline awake = Clock::now();
+  Deadline beat = awake;
   std::thread thread;
 };
 
@@ -82,8 +86,7 @@ void RendezvousServer::Impl::wait_for_events() {
     const short events = static_cast<short>(c->stream.sending() ? POLLIN | POLLOUT : POLLIN);
     polled.push_back({c->stream.socket().fd(), events, 0});
   }
-  const auto interval = std::max(options.heartbeat_limit / 4, Milliseconds{1});
-  poll(polled.data(), polled.size(), static_cast<int>(interval.count()));
+  poll(polled.data(), polled.size(), poll_timeout(std::min(beat + interval(), door.wake_by())));
 }
 
 bool RendezvousServer::Impl::knows(int rank) const {
@@ -95,9 +98,12 @@ bool RendezvousServer::Impl::knows(int rank) const {
 void RendezvousServer::Impl::admit(Doorkeeper::Guest guest) {
   const int rank = guest.identity.rank;
   if (rank < 0 || rank >= options.world_size || knows(rank)) {
-    log_warning(concat("Dropped a connection from ", peer_name(guest.socket),
-                       ": it claims to be rank ", rank, ", which is ",
-                       knows(rank) ? "here already" : "not in the job"));
+    const std::string why = concat("it claims to be rank ", rank, ", which is ",
+                                   knows(rank) ? "here already" : "not in the job");
+    warnings.add(concat("Dropped a connection from ", peer_name(guest.socket), ": ", why));
+    FrameStream(std::move(guest.socket))
+        .put(to_frame({Failure::Kind::lost, Failure::kEveryGroup, rank, -1,
+                       concat("The rendezvous has refused this process: ", why)}));
     return;
   }
   clients.push_back(std::make_unique<Client>(
@@ -143,6 +149,9 @@ void RendezvousServer::Impl::handle(Client& client, const Frame& frame) {
     case Frame::Type::farewell:
       dismiss(client, Failure::Kind::left, "has left the job");
       break;
+    case Frame::Type::silence:
+      if (const auto silence = to_silence(frame)) pass_on(client.rank, *silence);
+      break;
     case Frame::Type::beat:
     case Frame::Type::value:
       break;
@@ -159,9 +168,17 @@ void RendezvousServer::Impl::tell_others(const Client* except, const Failure& fa
   }
 }
 
+void RendezvousServer::Impl::pass_on(int waiting, Silence silence) {
+  silence.waiting = waiting;
+  for (auto& c : clients) {
+    if (c->rank == silence.silent && !c->gone) c->stream.put(to_frame(silence));
+  }
+}
+
 void RendezvousServer::Impl::dismiss(Client& client, Failure::Kind kind, const std::string& why) {
   client.gone = true;
   --present;
+  present.notify_all();
   departures.push_back(
       {kind, Failure::kEveryGroup, client.rank, -1, concat("Rank ", client.rank, " ", why)});
   tell_others(&client, departures.back());
@@ -172,10 +189,12 @@ void RendezvousServer::Impl::look_for_silence() {
   // Who was stopped or starved itself cannot judge the others.
   const bool dozed = now - awake > options.heartbeat_limit / 2;
   awake = now;
+  const bool due = now - beat >= interval();
+  if (due) beat = now;
   for (auto& c : clients) {
     if (c->gone) continue;
     if (dozed) c->heard = now;
-    c->stream.put({Frame::Type::beat, {}, {}});
+    if (due) c->stream.put({Frame::Type::beat, {}, {}});
     if (now - c->heard > options.heartbeat_limit) {
       dismiss(*c, Failure::Kind::lost,
               concat("is lost: nothing was heard of it for ", options.heartbeat_limit.count(),
@@ -192,5 +211,9 @@ RendezvousServer::~RendezvousServer() = default;
 const Endpoint& RendezvousServer::address() const { return impl_->address; }
 
 int RendezvousServer::present() const { return impl_->present; }
+
+void RendezvousServer::wait_until_alone() const {
+  for (int n = impl_->present; n > 0; n = impl_->present) impl_->present.wait(n);
+}
 
 }  // namespace mlx::core::distributed

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -93,7 +94,10 @@ Socket listen_on(const Endpoint& address) {
   const AddressList list = resolve(address, AI_PASSIVE, reason);
   for (const addrinfo* a = list.get(); a; a = a->ai_next) {
     Socket s = new_socket(*a);
-    if (!s) continue;
+    if (!s) {
+      reason = std::strerror(errno);
+      continue;
+    }
     set_option(s.fd(), SOL_SOCKET, SO_REUSEADDR);
     if (bind(s.fd(), a->ai_addr, a->ai_addrlen) == 0 && listen(s.fd(), kBacklog) == 0) return s;
     reason = std::strerror(errno);
@@ -101,11 +105,26 @@ Socket listen_on(const Endpoint& address) {
   throw DistributedError(concat("[init] Cannot listen on ", to_string(address), ": ", reason, "."));
 }
 
+bool out_of_descriptors(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 Socket try_connect(const Endpoint& address, Deadline deadline, std::string& reason) {
   const AddressList list = resolve(address, 0, reason);
-  for (const addrinfo* a = list.get(); a; a = a->ai_next) {
+  int left = 0;
+  for (const addrinfo* a = list.get(); a; a = a->ai_next) ++left;
+  for (const addrinfo* a = list.get(); a; a = a->ai_next, --left) {
     Socket s = new_socket(*a);
-    if (s && finish_connect(s, *a, deadline, reason)) {
+    if (!s) {
+      reason = std::strerror(errno);
+      if (!out_of_descriptors(errno)) continue;
+      throw DistributedError(
+          concat("[init] Cannot connect to ", to_string(address), ": ", reason, "."));
+    }
+    // An address that does not answer leaves time for those after it.
+    const auto now = Clock::now();
+    const Deadline share = now + (std::max(deadline, now) - now) / left;
+    if (finish_connect(s, *a, share, reason)) {
       set_option(s.fd(), IPPROTO_TCP, TCP_NODELAY);
       return s;
     }

@@ -33,11 +33,15 @@ class Socket {
 /// Errors: DistributedError naming the address and the reason.
 Socket listen_on(const Endpoint& address);
 
-/// One attempt to connect. Empty when refused, unreachable or past the deadline;
-/// `reason` then says why.
+/// One attempt to connect, to each address of the name in turn. Empty when
+/// refused, unreachable or past the deadline; `reason` then says why.
+/// Errors: DistributedError when the process is out of file descriptors.
 Socket try_connect(const Endpoint& address, Deadline deadline, std::string& reason);
 
-/// The next connection of a listening socket, or empty.
+/// Whether the error number says that trying again soon is of no use.
+bool out_of_descriptors(int error);
+
+/// The next connection of a listening socket, or empty with errno.
 Socket accept_one(const Socket& listener);
 
 /// The address at this end.

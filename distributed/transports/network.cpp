@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <set>
+#include <vector>
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/handshake.h"
@@ -19,12 +20,16 @@ class NetworkConnector final : public Connector {
       : reception_(std::move(reception)),
         job_(reception_->job()),
         group_(group),
-        world_ranks_(std::move(world_ranks)) {
+        world_ranks_(std::move(world_ranks)),
+        pulses_(world_ranks_.size()) {
     reception_->announce(group_, &bell_);
     subscription_ = job_.subscribe([this](const Failure& failure) { hear(failure); });
+    watch_ = job_.watch({.silence = [this](const Silence& silence) { judge(silence); },
+                         .beat = [this] { complain_of_silence(); }});
   }
 
   ~NetworkConnector() override {
+    job_.unwatch(watch_);
     job_.unsubscribe(subscription_);
     reception_->announce(group_, nullptr);
   }
@@ -51,16 +56,13 @@ class NetworkConnector final : public Connector {
     const int world = world_ranks_[static_cast<size_t>(peer)];
     // Gone is checked first: what has come before it went is in the reception already.
     const bool gone = has_gone(world);
-    auto link = world < job_.rank() ? reception_->take(group_, world)
-                : gone              ? nullptr
-                                    : connect(world);
-    if (!link && gone) {
-      Circumstances where;
-      where.rank = rank();
-      where.peer = peer;
-      throw PeerLostError("it has gone", where);
-    }
-    return link;
+    auto [link, pulse] = world < job_.rank() ? reception_->take(group_, world)
+                         : gone              ? Reception::Arrival{}
+                                             : connect(peer);
+    if (!link && gone) throw PeerLostError("it has gone", about(peer));
+    const std::lock_guard lock(mutex_);
+    pulses_[static_cast<size_t>(peer)] = std::move(pulse);
+    return std::move(link);
   }
 
   Bell& bell() override { return bell_; }
@@ -71,12 +73,54 @@ class NetworkConnector final : public Connector {
     return job_.member(world).host_id == job_.member(job_.rank()).host_id;
   }
 
-  std::unique_ptr<Link> connect(int world) {
+  Circumstances about(int peer) const {
+    Circumstances where;
+    where.rank = rank();
+    where.peer = peer;
+    return where;
+  }
+
+  Reception::Arrival connect(int peer) {
+    const int world = world_ranks_[static_cast<size_t>(peer)];
     const Environment& e = job_.environment();
     const Identity self{e.generation, e.rank, Identity::Purpose::data, group_};
-    Socket socket = connect_authenticated(job_.member(world).endpoint, e.secret, self, world,
-                                          after(e.limits.connect), aborted_);
-    return make_offer(std::move(socket), sharing_with(world), aborted_);
+    try {
+      Socket socket = connect_authenticated(job_.member(world).endpoint, e.secret, self, world,
+                                            after(e.limits.connect), aborted_);
+      auto pulse = std::make_shared<Pulse>();
+      auto link = make_offer(std::move(socket), sharing_with(world), pulse, aborted_);
+      return {std::move(link), std::move(pulse)};
+    } catch (const TimeoutError& error) {
+      throw PeerLostError(concat("it cannot be reached: ", error.what()), about(peer));
+    } catch (const ConnectionError& error) {
+      throw PeerLostError(error.what(), about(peer));
+    }
+  }
+
+  // On the thread of the rendezvous: tells the ranks whose data we have waited for.
+  void complain_of_silence() {
+    const std::lock_guard lock(mutex_);
+    for (size_t peer = 0; peer < pulses_.size(); ++peer) {
+      if (!pulses_[peer]) continue;
+      const auto received = pulses_[peer]->starved(job_.environment().limits.heartbeat / 2);
+      if (received) job_.tell({group_, job_.rank(), world_ranks_[peer], *received});
+    }
+  }
+
+  // On the thread of the rendezvous: whether it is the connection's fault.
+  void judge(const Silence& silence) {
+    if (silence.group != group_ || !swallows_what_we_send(silence)) return;
+    job_.declare({Failure::Kind::lost, group_, silence.waiting, job_.rank(),
+                  concat("The connection between rank ", job_.rank(), " and rank ", silence.waiting,
+                         " is cut: what is sent does not arrive")});
+  }
+
+  bool swallows_what_we_send(const Silence& silence) {
+    const std::lock_guard lock(mutex_);
+    const auto at = std::find(world_ranks_.begin(), world_ranks_.end(), silence.waiting);
+    if (at == world_ranks_.end()) return false;
+    const auto& pulse = pulses_[static_cast<size_t>(at - world_ranks_.begin())];
+    return pulse && pulse->swallowed(silence.received, job_.environment().limits.heartbeat / 8);
   }
 
   Sharing sharing_with(int world) const {
@@ -98,6 +142,8 @@ class NetworkConnector final : public Connector {
 
   void hear(const Failure& failure) {
     if (failure.kind != Failure::Kind::left && failure.kind != Failure::Kind::lost) return;
+    // A cut connection concerns its group; the rank itself lives.
+    if (failure.group != Failure::kEveryGroup) return;
     {
       const std::lock_guard lock(mutex_);
       gone_.insert(failure.rank);
@@ -112,8 +158,10 @@ class NetworkConnector final : public Connector {
   Bell bell_;
   std::atomic<bool> aborted_ = false;
   int subscription_ = 0;
+  int watch_ = 0;
   std::mutex mutex_;
-  std::set<int> gone_;  // by mutex_
+  std::vector<std::shared_ptr<Pulse>> pulses_;  // of the links so far, by mutex_
+  std::set<int> gone_;                          // by mutex_
 };
 
 class LinkFabric final : public Fabric {

@@ -10,6 +10,7 @@
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/transport.h"
 #include "mlx/distributed/transports/connector.h"
+#include "mlx/distributed/transports/pulse.h"
 
 namespace mlx::core::distributed {
 
@@ -26,8 +27,12 @@ class Reception {
   Reception(std::shared_ptr<Job> job, LinkChoice choice);
   ~Reception();
 
+  struct Arrival {
+    std::unique_ptr<Link> link;  ///< null: none yet
+    std::shared_ptr<Pulse> pulse;
+  };
   /// The link that the rank has made for that group, if it has.
-  std::unique_ptr<Link> take(uint32_t group, int world_rank);
+  Arrival take(uint32_t group, int world_rank);
   /// The bell rings when a link for the group has come; null: no longer.
   void announce(uint32_t group, Bell* bell);
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "mlx/distributed/bootstrap/errors.h"
+#include "mlx/distributed/bootstrap/log.h"
 #include "mlx/distributed/bootstrap/secret.h"
 #include "mlx/distributed/transports/shared_link.h"
 #include "mlx/distributed/transports/socket_link.h"
@@ -24,11 +25,11 @@ void receive_all(const Socket& socket, std::span<std::byte> bytes,
   const Deadline deadline = after(kLimit);
   while (!bytes.empty()) {
     if (cancelled || Clock::now() > deadline) {
-      throw DistributedError("it does not say what link to use");
+      throw ConnectionError("it does not say what link to use");
     }
     if (!wait_ready(socket.fd(), POLLIN, after(Milliseconds{50}))) continue;
     const auto n = receive_some(socket.fd(), bytes);
-    if (!n) throw DistributedError("it hung up before saying what link to use");
+    if (!n) throw ConnectionError("it hung up before saying what link to use");
     bytes = bytes.subspan(*n);
   }
 }
@@ -36,13 +37,13 @@ void receive_all(const Socket& socket, std::span<std::byte> bytes,
 // A fresh connection's buffer takes these few bytes at once.
 void send_all(const Socket& socket, std::span<const std::byte> bytes) {
   if (send_some(socket.fd(), bytes) != bytes.size()) {
-    throw DistributedError("it hung up before a link was made");
+    throw ConnectionError("it hung up before a link was made");
   }
 }
 
 }  // namespace
 
-std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing,
+std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing, std::shared_ptr<Pulse> pulse,
                                  const std::atomic<bool>& cancelled) {
   Offer offer{};
   std::shared_ptr<Segment> segment = sharing == Sharing::never ? nullptr : Segment::create();
@@ -51,19 +52,22 @@ std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing,
     segment->mark() = offer.mark;
     offer.pid = getpid();
     offer.descriptor = segment->descriptor();
+  } else if (sharing == Sharing::if_possible) {
+    log_warning("There is no memory to share with a rank of this host: it is reached over TCP");
   }
   send_all(socket, std::as_bytes(std::span(&offer, 1)));
   std::byte accepted{0};
   receive_all(socket, {&accepted, 1}, cancelled);
   if (accepted == std::byte{0}) {
     if (sharing == Sharing::always) throw DistributedError("[shm] The ranks share no memory.");
-    return make_socket_link(std::move(socket));
+    return make_socket_link(std::move(socket), std::move(pulse));
   }
+  if (!segment) throw ConnectionError("it accepted memory that it was not offered");
   segment->close_descriptor();
   return make_shared_link(std::move(segment), 0, std::move(socket));
 }
 
-std::unique_ptr<Link> answer_offer(Socket socket, bool share) {
+std::unique_ptr<Link> answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse) {
   Offer offer;
   receive_all(socket, std::as_writable_bytes(std::span(&offer, 1)), false);
   std::shared_ptr<Segment> segment;
@@ -73,7 +77,7 @@ std::unique_ptr<Link> answer_offer(Socket socket, bool share) {
   }
   const std::byte accepted{segment ? uint8_t{1} : uint8_t{0}};
   send_all(socket, {&accepted, 1});
-  if (!segment) return make_socket_link(std::move(socket));
+  if (!segment) return make_socket_link(std::move(socket), std::move(pulse));
   segment->close_descriptor();
   return make_shared_link(std::move(segment), 1, std::move(socket));
 }

@@ -6,22 +6,29 @@
 #include <cstdint>
 #include <memory>
 
+#include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/bootstrap/socket.h"
 #include "mlx/distributed/transports/link.h"
+#include "mlx/distributed/transports/pulse.h"
 
 namespace mlx::core::distributed {
+
+/// The other end of a connection went or fell silent before there was a link.
+class ConnectionError : public DistributedError {
+  using DistributedError::DistributedError;
+};
 
 /// Whether to share memory.
 enum class Sharing : uint8_t { never, if_possible, always };
 
 /// The connector's side: offers shared memory, and returns the link that both
-/// ends agreed on.
-/// Errors: DistributedError when the other end does not answer, or cannot share
-///         memory though it must.
-std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing,
+/// ends agreed on. `pulse` is that of a TCP link.
+/// Errors: ConnectionError when the other end does not answer; DistributedError
+///         when it cannot share memory though it must.
+std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing, std::shared_ptr<Pulse> pulse,
                                  const std::atomic<bool>& cancelled);
 
 /// The acceptor's side. `share`: shared memory may be accepted.
-std::unique_ptr<Link> answer_offer(Socket socket, bool share);
+std::unique_ptr<Link> answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse);
 
 }  // namespace mlx::core::distributed

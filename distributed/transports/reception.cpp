@@ -29,7 +29,7 @@ struct Reception::Impl {
     while (!stopping) {
       std::vector<pollfd> polled{{stop.fd(), POLLIN, 0}};
       door.watch(polled);
-      poll(polled.data(), polled.size(), static_cast<int>(kHandshakeLimit.count()));
+      poll(polled.data(), polled.size(), poll_timeout(door.wake_by()));
       for (auto& guest : door.serve()) admit(std::move(guest));
     }
   }
@@ -39,10 +39,11 @@ struct Reception::Impl {
     try {
       const bool lower = rank >= 0 && rank < job.rank();
       if (!lower) throw DistributedError("only a lower rank connects to us");
+      auto pulse = std::make_shared<Pulse>();
       auto link = answer_offer(std::move(guest.socket),
-                               job.member(rank).host_id == job.member(job.rank()).host_id);
+                               job.member(rank).host_id == job.member(job.rank()).host_id, pulse);
       const std::lock_guard lock(mutex);
-      arrived[{guest.identity.group, rank}] = std::move(link);
+      arrived[{guest.identity.group, rank}] = {std::move(link), std::move(pulse)};
       const auto bell = bells.find(guest.identity.group);
       if (bell != bells.end()) bell->second->ring();
     } catch (const DistributedError& error) {
@@ -57,8 +58,8 @@ struct Reception::Impl {
   std::atomic<bool> stopping = false;
   Doorkeeper door;
   std::mutex mutex;
-  std::map<std::pair<uint32_t, int>, std::unique_ptr<Link>> arrived;  // by mutex
-  std::map<uint32_t, Bell*> bells;                                    // by mutex
+  std::map<std::pair<uint32_t, int>, Arrival> arrived;  // by mutex
+  std::map<uint32_t, Bell*> bells;                      // by mutex
   std::thread thread;
 };
 
@@ -67,10 +68,10 @@ Reception::Reception(std::shared_ptr<Job> job, LinkChoice choice)
 
 Reception::~Reception() = default;
 
-std::unique_ptr<Link> Reception::take(uint32_t group, int world_rank) {
+Reception::Arrival Reception::take(uint32_t group, int world_rank) {
   const std::lock_guard lock(impl_->mutex);
   const auto at = impl_->arrived.find({group, world_rank});
-  if (at == impl_->arrived.end()) return nullptr;
+  if (at == impl_->arrived.end()) return {};
   return std::move(impl_->arrived.extract(at).mapped());
 }
 

@@ -14,7 +14,8 @@ constexpr size_t kBuffer = 64 * 1024;
 
 class SocketLink final : public Link {
  public:
-  explicit SocketLink(Socket socket) : socket_(std::move(socket)), in_(kBuffer) {
+  SocketLink(Socket socket, std::shared_ptr<Pulse> pulse)
+      : socket_(std::move(socket)), pulse_(std::move(pulse)), in_(kBuffer) {
     out_.reserve(kBuffer);
   }
 
@@ -25,12 +26,12 @@ class SocketLink final : public Link {
     }
     const auto flushed = flush();
     if (!flushed) return std::nullopt;
-    return *flushed ? send_some(socket_.fd(), bytes) : 0;
+    return *flushed ? put(bytes) : 0;
   }
 
   std::optional<bool> flush() override {
     while (sent_ < out_.size()) {
-      const auto n = send_some(socket_.fd(), std::span(out_).subspan(sent_));
+      const auto n = put(std::span(out_).subspan(sent_));
       if (!n) return std::nullopt;
       if (*n == 0) return false;
       sent_ += *n;
@@ -41,9 +42,9 @@ class SocketLink final : public Link {
   }
 
   std::optional<size_t> read(std::span<std::byte> bytes) override {
-    if (begin_ == end_ && bytes.size() >= kSmall) return receive_some(socket_.fd(), bytes);
+    if (begin_ == end_ && bytes.size() >= kSmall) return get(bytes);
     if (begin_ == end_) {
-      const auto n = receive_some(socket_.fd(), in_);
+      const auto n = get(in_);
       if (!n || *n == 0) return n;
       begin_ = 0;
       end_ = *n;
@@ -56,6 +57,7 @@ class SocketLink final : public Link {
 
   std::optional<pollfd> arm(bool reading, bool writing) override {
     if (reading && begin_ != end_) return std::nullopt;
+    pulse_->sleeps(reading);
     const bool full = writing || sent_ < out_.size();
     return pollfd{socket_.fd(), static_cast<short>((reading ? POLLIN : 0) | (full ? POLLOUT : 0)),
                   0};
@@ -64,7 +66,20 @@ class SocketLink final : public Link {
   void woken(short) override {}
 
  private:
+  std::optional<size_t> put(std::span<const std::byte> bytes) {
+    const auto n = send_some(socket_.fd(), bytes);
+    if (n && *n > 0) pulse_->sent(*n);
+    return n;
+  }
+
+  std::optional<size_t> get(std::span<std::byte> bytes) {
+    const auto n = receive_some(socket_.fd(), bytes);
+    if (n && *n > 0) pulse_->received(*n);
+    return n;
+  }
+
   Socket socket_;
+  const std::shared_ptr<Pulse> pulse_;
   std::vector<std::byte> out_;
   size_t sent_ = 0;
   std::vector<std::byte> in_;
@@ -74,8 +89,8 @@ class SocketLink final : public Link {
 
 }  // namespace
 
-std::unique_ptr<Link> make_socket_link(Socket socket) {
-  return std::make_unique<SocketLink>(std::move(socket));
+std::unique_ptr<Link> make_socket_link(Socket socket, std::shared_ptr<Pulse> pulse) {
+  return std::make_unique<SocketLink>(std::move(socket), std::move(pulse));
 }
 
 }  // namespace mlx::core::distributed
