@@ -83,7 +83,16 @@ struct Transfer {
   uint64_t bytes() const { return operation == Operation::send ? in.size() : out.size(); }
 };
 
-enum class Algorithm : uint8_t { direct, doubling, ring, pairwise, tree, hierarchical, native };
+enum class Algorithm : uint8_t {
+  direct,
+  doubling,
+  ring,
+  both_ways,
+  pairwise,
+  tree,
+  hierarchical,
+  native
+};
 
 /// What precedes what a rank sends to another within one collective. Both sides
 /// build it on their own, so checking is comparing.

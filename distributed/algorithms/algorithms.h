@@ -44,6 +44,14 @@ void all_gather(Team& x, const Collective& c);
 void broadcast(Team& x, const Collective& c);
 }  // namespace ring
 
+namespace both_ways {
+/// Those of the ring with half of the data in either direction, so half of the
+/// bytes through each link: where links are slower than what connects them. Over
+/// more than two ranks.
+void all_reduce(Team& x, const Collective& c);
+void all_gather(Team& x, const Collective& c);
+}  // namespace both_ways
+
 namespace pairwise {
 /// Everyone sends each other rank the chunk that this one reduces: R - 1 steps
 /// of n / R bytes.

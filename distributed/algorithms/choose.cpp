@@ -31,9 +31,11 @@ constexpr Row kRows[] = {
     {all_reduce, kAnyRanks, kAnyBytes, A::hierarchical, hierarchical::all_reduce},
     {all_reduce, kAnyRanks, kAnyBytes, A::ring, ring::all_reduce},
     {all_reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_reduce},
+    {all_reduce, kAnyRanks, kAnyBytes, A::both_ways, both_ways::all_reduce},
 
     {all_gather, 8, 16 * kKiB, A::direct, direct::all_gather},
     {all_gather, kAnyRanks, kAnyBytes, A::ring, ring::all_gather},
+    {all_gather, kAnyRanks, kAnyBytes, A::both_ways, both_ways::all_gather},
 
     {reduce_scatter, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce_scatter},
 
@@ -50,8 +52,13 @@ constexpr Row kRows[] = {
 };
 
 constexpr std::pair<std::string_view, Algorithm> kNames[] = {
-    {"direct", A::direct},     {"doubling", A::doubling}, {"ring", A::ring},
-    {"pairwise", A::pairwise}, {"tree", A::tree},         {"hierarchical", A::hierarchical},
+    {"direct", A::direct},
+    {"doubling", A::doubling},
+    {"ring", A::ring},
+    {"both_ways", A::both_ways},
+    {"pairwise", A::pairwise},
+    {"tree", A::tree},
+    {"hierarchical", A::hierarchical},
 };
 
 bool has_name(Algorithm algorithm, std::string_view name) {
@@ -65,8 +72,10 @@ bool has_name(Algorithm algorithm, std::string_view name) {
 bool suits(const Row& row, const Collective& c, const Hosts& hosts) {
   if (row.operation != c.operation) return false;
   if (row.algorithm == A::hierarchical) return hosts.mixed();
-  // Around the ring a half type would be rounded at each rank.
-  const bool ring_of_sums = row.algorithm == A::ring && c.operation == all_reduce;
+  if (row.algorithm == A::both_ways && hosts.ranks() == 2) return false;
+  // Around a ring a half type would be rounded at each rank.
+  const bool around = row.algorithm == A::ring || row.algorithm == A::both_ways;
+  const bool ring_of_sums = around && c.operation == all_reduce;
   return !ring_of_sums || hosts.ranks() == 2 || !reduce_into(c.dtype, c.reduction).widens();
 }
 

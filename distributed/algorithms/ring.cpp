@@ -8,43 +8,64 @@
 // A chunk moves in segments. What arrives in one step leaves in the next as
 // soon as its segment is ready, so all steps overlap. A receive is always
 // started before the segment in hand is combined.
+//
+// Both ways: each chunk is cut in two halves, of which one goes round to the
+// right and the other to the left, at the same time.
 
 #include <vector>
 
 #include "mlx/distributed/algorithms/algorithms.h"
 #include "mlx/distributed/algorithms/chunks.h"
 
-namespace mlx::core::distributed::ring {
+namespace mlx::core::distributed {
 namespace {
+
+// What of the chunks goes one way.
+struct Lane {
+  enum Part : uint8_t { whole, first_half, second_half };
+
+  const Chunks& chunks;
+  Part part;
+  size_t width;
+  int direction;  // 1: to the right, -1: to the left
+
+  template <typename Byte>
+  std::span<Byte> of(std::span<Byte> data, int index) const {
+    const auto chunk = chunks.of(data, index);
+    const size_t middle = chunk.size() / width / 2 * width;
+    return part == whole ? chunk : part == first_half ? chunk.first(middle) : chunk.subspan(middle);
+  }
+};
 
 // Walks over (step, segment) pairs in the order in which they arrive.
 class Walk {
  public:
-  Walk(const Chunks& chunks, int first_chunk, int steps)
-      : chunks_(chunks), first_(first_chunk), steps_(steps) {
+  Walk(const Lane& lane, std::span<std::byte> data, int rank, int steps)
+      : lane_(lane), data_(data), rank_(rank), steps_(steps) {
     skip_empty();
   }
   bool end() const { return step_ == steps_; }
   int step() const { return step_; }
-  template <typename Byte>
-  std::span<Byte> of(std::span<Byte> data) const {
-    return segment_of(chunks_.of(data, first_ - step_), segment_);
-  }
+  std::span<std::byte> segment() const { return segment_of(chunk(), segment_); }
   void next() {
     ++segment_;
     skip_empty();
   }
 
  private:
+  std::span<std::byte> chunk() const {
+    return lane_.of(data_, rank_ - lane_.direction * (1 + step_));
+  }
   void skip_empty() {
-    while (step_ < steps_ && segment_ >= segments_of(chunks_.size(first_ - step_))) {
+    while (step_ < steps_ && segment_ >= segments_of(chunk().size())) {
       ++step_;
       segment_ = 0;
     }
   }
 
-  const Chunks& chunks_;
-  int first_;
+  const Lane& lane_;
+  std::span<std::byte> data_;
+  int rank_;
   int steps_;
   int step_ = 0;
   size_t segment_ = 0;
@@ -54,50 +75,71 @@ class Walk {
 // `first`. What arrives is put in place by `arrive`, which says where it is to
 // be received and what to do with it then.
 template <typename Arrive>
-void pass_around(Team& x, const Chunks& chunks, std::span<const std::byte> first,
-                 std::span<std::byte> data, int first_received, int steps, Arrive arrive) {
-  const int right = (x.rank() + 1) % x.size();
-  const int left = (x.rank() + x.size() - 1) % x.size();
-  Team::Message sent = x.send(right, first);
-  Walk arriving(chunks, first_received, steps);
-  Team::Message next{};
-  if (arriving.end()) x.wait(x.recv(left, {}));  // no data, but the header is checked
-  size_t number = 0;
-  if (!arriving.end())
-    next = x.recv(left, arrive.place(arriving.step(), arriving.of(data), number));
-  while (!arriving.end()) {
-    const Walk here = arriving;
-    const Team::Message message = next;
-    arriving.next();
-    if (!arriving.end()) {
-      next = x.recv(left, arrive.place(arriving.step(), arriving.of(data), number + 1));
+class Passage {
+ public:
+  Passage(Team& x, const Lane& lane, std::span<std::byte> data, int steps, Arrive arrive)
+      : x_(x),
+        to_((x.rank() + x.size() + lane.direction) % x.size()),
+        from_((x.rank() + x.size() - lane.direction) % x.size()),
+        steps_(steps),
+        arriving_(lane, data, x.rank(), steps),
+        arrive_(arrive) {}
+
+  void start(std::span<const std::byte> first) {
+    sent_ = x_.send(to_, first);
+    if (arriving_.end()) {
+      x_.wait(x_.recv(from_, {}));  // no data, but the header is checked
+    } else {
+      receive();
     }
-    x.wait(message);
-    arrive.take(here.step(), here.of(data), number++);
-    if (here.step() + 1 < steps) sent = x.send(right, here.of(data));
   }
-  x.wait(sent);
-}
+  bool end() const { return arriving_.end(); }
+  void step() {
+    const Walk here = arriving_;
+    const Team::Message message = next_;
+    const size_t number = number_++;
+    arriving_.next();
+    if (!arriving_.end()) receive();
+    x_.wait(message);
+    arrive_.take(here.step(), here.segment(), number);
+    if (here.step() + 1 < steps_) sent_ = x_.send(to_, here.segment());
+  }
+  void finish() { x_.wait(sent_); }
+
+ private:
+  void receive() {
+    next_ = x_.recv(from_, arrive_.place(arriving_.step(), arriving_.segment(), number_));
+  }
+
+  Team& x_;
+  const int to_;
+  const int from_;
+  const int steps_;
+  Walk arriving_;
+  Arrive arrive_;
+  Team::Message sent_{};
+  Team::Message next_{};
+  size_t number_ = 0;
+};
 
 // Combines what arrives during the first half with our own values. When input
 // and output are the same memory it must arrive beside them; two segments in
 // turn suffice because only one more is under way.
 struct Combine {
-  Team& x;
+  int size;
   const Collective& c;
-  const Reducer& reducer = reduce_into(c.dtype, c.reduction);
-  bool in_place = c.in.data() == c.out.data();
-  std::span<std::byte> beside = in_place ? x.scratch(2 * kSegmentBytes) : std::span<std::byte>{};
+  const Reducer& reducer;
+  std::span<std::byte> beside;  // empty: arrives in place
 
-  bool combines(int step) const { return step + 1 < x.size(); }
+  bool combines(int step) const { return step + 1 < size; }
   std::span<std::byte> place(int step, std::span<std::byte> segment, size_t number) const {
-    if (!in_place || !combines(step)) return segment;
+    if (beside.empty() || !combines(step)) return segment;
     return beside.subspan((number % 2) * kSegmentBytes, segment.size());
   }
   void take(int step, std::span<std::byte> segment, size_t number) const {
     if (!combines(step)) return;
-    const std::byte* other = in_place ? place(step, segment, number).data()
-                                      : c.in.data() + (segment.data() - c.out.data());
+    const std::byte* other = beside.empty() ? c.in.data() + (segment.data() - c.out.data())
+                                            : place(step, segment, number).data();
     reducer.fold(segment.data(), other, segment.size() / reducer.width);
   }
 };
@@ -107,19 +149,57 @@ struct Keep {
   void take(int, std::span<std::byte>, size_t) const {}
 };
 
+// All lanes at the same time. `arrive_on(i)` is what happens on lane i.
+template <typename ArriveOn>
+void pass_around(Team& x, std::span<const Lane> lanes, std::span<const std::byte> in,
+                 std::span<std::byte> data, int steps, ArriveOn arrive_on) {
+  std::vector<Passage<decltype(arrive_on(0))>> passages;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    passages.emplace_back(x, lanes[i], data, steps, arrive_on(i));
+  }
+  for (size_t i = 0; i < lanes.size(); ++i) passages[i].start(lanes[i].of(in, x.rank()));
+  bool more = true;
+  while (more) {
+    more = false;
+    for (auto& passage : passages) {
+      if (passage.end()) continue;
+      passage.step();
+      more = true;
+    }
+  }
+  for (auto& passage : passages) passage.finish();
+}
+
+void reduce_around(Team& x, const Collective& c, std::span<const Lane> lanes) {
+  const bool in_place = c.in.data() == c.out.data();
+  const auto beside = x.scratch(in_place ? lanes.size() * 2 * kSegmentBytes : 0);
+  pass_around(x, lanes, c.in, c.out, 2 * (x.size() - 1), [&](size_t lane) {
+    return Combine{x.size(), c, reduce_into(c.dtype, c.reduction),
+                   in_place ? beside.subspan(lane * 2 * kSegmentBytes, 2 * kSegmentBytes)
+                            : std::span<std::byte>{}};
+  });
+}
+
+void gather_around(Team& x, const Collective& c, const Chunks& chunks,
+                   std::span<const Lane> lanes) {
+  copy_bytes(chunks.of(c.out, x.rank()), c.in);
+  pass_around(x, lanes, c.out, c.out, x.size() - 1, [](size_t) { return Keep{}; });
+}
+
 }  // namespace
+
+namespace ring {
 
 void all_reduce(Team& x, const Collective& c) {
   const Chunks chunks(c.in.size(), c.dtype.size(), x.size());
-  pass_around(x, chunks, chunks.of(c.in, x.rank()), c.out, x.rank() - 1, 2 * (x.size() - 1),
-              Combine{x, c});
+  const Lane lanes[] = {{chunks, Lane::whole, c.dtype.size(), 1}};
+  reduce_around(x, c, lanes);
 }
 
 void all_gather(Team& x, const Collective& c) {
   const Chunks chunks = chunks_of_parts(c.out.size(), x.size(), c.out_parts);
-  const auto mine = chunks.of(c.out, x.rank());
-  copy_bytes(mine, c.in);
-  pass_around(x, chunks, mine, c.out, x.rank() - 1, x.size() - 1, Keep{});
+  const Lane lanes[] = {{chunks, Lane::whole, 1, 1}};
+  gather_around(x, c, chunks, lanes);
 }
 
 // Counted from the root; the last rank passes nothing on.
@@ -142,4 +222,23 @@ void broadcast(Team& x, const Collective& c) {
   if (!last) x.wait(sent);
 }
 
-}  // namespace mlx::core::distributed::ring
+}  // namespace ring
+
+namespace both_ways {
+
+void all_reduce(Team& x, const Collective& c) {
+  const Chunks chunks(c.in.size(), c.dtype.size(), x.size());
+  const Lane lanes[] = {{chunks, Lane::first_half, c.dtype.size(), 1},
+                        {chunks, Lane::second_half, c.dtype.size(), -1}};
+  reduce_around(x, c, lanes);
+}
+
+void all_gather(Team& x, const Collective& c) {
+  const Chunks chunks = chunks_of_parts(c.out.size(), x.size(), c.out_parts);
+  const Lane lanes[] = {{chunks, Lane::first_half, 1, 1}, {chunks, Lane::second_half, 1, -1}};
+  gather_around(x, c, chunks, lanes);
+}
+
+}  // namespace both_ways
+
+}  // namespace mlx::core::distributed

@@ -317,11 +317,12 @@ INSTANTIATE_TEST_SUITE_P(
                       Setting{"memory", 2, "doubling"}, Setting{"memory", 4, "doubling"},
                       Setting{"memory", 7, "doubling"}, Setting{"memory", 2, "ring"},
                       Setting{"memory", 3, "ring"}, Setting{"memory", 8, "ring"},
-                      Setting{"memory", 2, "pairwise"}, Setting{"memory", 5, "pairwise"},
-                      Setting{"memory", 7, "pairwise"}, Setting{"memory", 5, "tree"},
-                      Setting{"memory", 8, "tree"}, Setting{"mixed", 3, "hierarchical"},
-                      Setting{"mixed", 4, "hierarchical"}, Setting{"mixed", 5, "hierarchical"},
-                      Setting{"mixed", 8, "hierarchical"}),
+                      Setting{"memory", 3, "both_ways"}, Setting{"memory", 4, "both_ways"},
+                      Setting{"tcp", 5, "both_ways"}, Setting{"memory", 2, "pairwise"},
+                      Setting{"memory", 5, "pairwise"}, Setting{"memory", 7, "pairwise"},
+                      Setting{"memory", 5, "tree"}, Setting{"memory", 8, "tree"},
+                      Setting{"mixed", 3, "hierarchical"}, Setting{"mixed", 4, "hierarchical"},
+                      Setting{"mixed", 5, "hierarchical"}, Setting{"mixed", 8, "hierarchical"}),
     name_of);
 
 }  // namespace
