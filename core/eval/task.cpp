@@ -68,6 +68,9 @@ std::exception_ptr Task::run() noexcept {
     return std::current_exception();
   }
   if (done.valid()) {
+    // First, so that who waits finds nothing held by this thread: a program may
+    // end now, and a group ends with its last owner.
+    clear();
     done.signal();
   } else {
     for (array& out : outputs) {
