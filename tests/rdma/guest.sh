@@ -8,7 +8,8 @@ set -uo pipefail
 programs=$1
 here=$(mktemp -d)
 failures=0
-program=(distributed_processes_test)  # which the ranks of a job run
+program=distributed_processes_test  # which the ranks of a job run
+arguments=()
 
 report() {  # NAME STATUS: and what was printed, if it failed
   if [ "$2" -eq 0 ]; then
@@ -37,7 +38,7 @@ start_ranks() {  # BODY RANKS MATRIX [NAME=VALUE...]: a job of processes, in $pi
   for ((rank = 0; rank < ranks; ++rank)); do
     env ${body:+"MLX_TEST_BODY=$body"} MLX_RANK=$rank MLX_WORLD_SIZE="$ranks" MLX_JOB_SECRET=guest \
       MLX_RENDEZVOUS=127.0.0.1:$port MLX_TRANSPORT=rdma MLX_IBV_DEVICES="$here/matrix" "$@" \
-      "$programs/${program[@]}" >"$here/output.$rank" 2>&1 &
+      "$programs/$program" "${arguments[@]}" >"$here/output.$rank" 2>&1 &
     pids+=($!)
   done
 }
@@ -96,7 +97,7 @@ make_wire() {
 }
 
 wait_for_ports() {
-  local state tries=0
+  local tries=0
   until [ "$(cat /sys/class/infiniband/*/ports/1/state | grep -vc ACTIVE)" -eq 0 ]; do
     sleep 0.1
     ((++tries < 100)) || return 1
@@ -113,10 +114,12 @@ reference() {  # perftest on the wire, and ours beside it
     wait $!
   done
   [ -x "$programs/bench_all_sum" ] || return 0
-  program=(bench_all_sum 4194304)
+  program=bench_all_sum
+  arguments=(4194304)
   start_ranks "" 2 "$wire"
   wait_for_ranks 0 && echo "        all_sum: $(cat "$here/output.0")"
-  program=(distributed_processes_test)
+  program=distributed_processes_test
+  arguments=()
   SECONDS=0
 }
 
@@ -154,7 +157,7 @@ tc qdisc del dev vb root
 reference
 
 start_ranks sum_forever 2 "$wire"
-for try in $(seq 100); do
+for _ in $(seq 100); do
   grep -q ready "$here/output.0" && grep -q ready "$here/output.1" && break
   sleep 0.1
 done

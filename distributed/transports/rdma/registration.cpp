@@ -43,7 +43,7 @@ std::shared_ptr<Region> Registrations::keep(const allocator::Mapping& mapping) {
   }
   if (kept_.size() == most_) kept_.pop_back();
   auto region = make(mapping.data, mapping.bytes, Use::to_write);
-  if (region) kept_.push_front({mapping, region});
+  kept_.push_front({mapping, region});
   return region;
 }
 

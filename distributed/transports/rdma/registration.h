@@ -44,13 +44,13 @@ class Registrations {
   /// A region of just these bytes, for the peer to write to; null when refused.
   std::shared_ptr<Region> make(void* data, size_t bytes, Use use);
 
-  /// How many are kept.
+  /// How many are kept, refusals among them.
   size_t kept() const;
 
  private:
   struct Kept {
     allocator::Mapping mapping;
-    std::shared_ptr<Region> region;
+    std::shared_ptr<Region> region;  // null: it was refused, and would be again
   };
 
   std::shared_ptr<Region> keep(const allocator::Mapping& mapping);

@@ -345,6 +345,7 @@ ibv_mr* reg_mr(ibv_pd* domain, void* address, size_t bytes, int access) {
   const std::lock_guard lock(w.mutex);
   if (bytes > w.devices.most_registered ||
       w.regions.size() >= static_cast<size_t>(w.devices.max_mr)) {
+    ++w.counts.refusals;
     return refuse<ibv_mr>(ENOMEM);
   }
   auto* region = new FakeRegion{};

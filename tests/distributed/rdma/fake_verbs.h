@@ -37,6 +37,7 @@ struct FakeCounts {
   int overflows = 0;           ///< of completion queues
   int wrong_accesses = 0;      ///< to memory that is not registered for it
   int registrations = 0;       ///< so far
+  int refusals = 0;            ///< to register memory
   uint64_t messages = 0;       ///< sends
   uint64_t inline_sends = 0;   ///< of those
   uint64_t written_bytes = 0;  ///< by remote writes

@@ -278,6 +278,18 @@ TEST_F(Rdma, KeepsFewRegistrationsOnADeviceThatHasFew) {
   }
 }
 
+TEST_F(Rdma, MemoryThatIsRefusedIsCopiedAndNotTriedAgain) {
+  testing::set_fake_devices(with([](auto& d) { d.most_registered = kBuffersOnly; }));
+  Ends ends;
+  Block in(2048 * kK), out(2048 * kK);
+  for (int i = 0; i < 3; ++i) {
+    std::fill(in.span().begin(), in.span().end(), static_cast<std::byte>(i));
+    move(ends, in.span(), out.span());
+    EXPECT_TRUE(std::equal(in.span().begin(), in.span().end(), out.span().begin()));
+  }
+  EXPECT_EQ(testing::fake_counts().refusals, 2);
+}
+
 TEST_F(Rdma, SmallMessagesGoInline) {
   Ends ends;
   Flow flow(*ends.links[0], *ends.links[1], {40}, {40});
