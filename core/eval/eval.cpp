@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/eval/scheduler.h"
@@ -49,6 +50,7 @@ class Evaluation {
 
   void run_here(uint32_t index) {
     task_.take(tape_, index);
+    task_.reserve_turn();
     const std::exception_ptr error = task_.run();
     task_.clear();
     task_.done = Event();
@@ -67,7 +69,7 @@ class Evaluation {
       out.attach_event(task->done);
       out.set_status(array::evaluated);
     }
-    auto work = [task, &worker] {
+    std::function<void()> work = [task, &worker] {
       if (std::exception_ptr error = task->run()) {
         worker.record_error(error);
       }
@@ -75,9 +77,27 @@ class Evaluation {
     };
     // A collective that everything else waits for runs here when its stream is
     // idle: no hand-over between threads on the path of a small all_sum.
-    if (!(wait_anyway && worker.run_if_idle(work))) {
-      worker.enqueue(std::move(work));
+    if (queue_in_turn(*task, worker, work, wait_anyway)) {
+      worker.run_claimed(work);
     }
+  }
+
+  // Queues the work, or claims the stream for the calling thread. That and
+  // reserving the turn are one step, whatever other threads evaluate: a task
+  // then waits only for tasks that were queued before it.
+  static bool queue_in_turn(Task& task, StreamWorker& worker, std::function<void()>& work,
+                            bool prefer_here) {
+    static std::mutex one_step;
+    std::unique_lock lock(one_step, std::defer_lock);
+    if (task.op->turns != nullptr) {
+      lock.lock();
+      task.reserve_turn();
+    }
+    if (prefer_here && worker.claim_if_idle()) {
+      return true;
+    }
+    worker.enqueue(std::move(work));
+    return false;
   }
 
   // Whether nothing can run beside the entry: it is the last, or the next one reads it.

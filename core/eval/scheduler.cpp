@@ -31,14 +31,16 @@ void StreamWorker::enqueue(std::function<void()> work) {
   changed_.notify_all();
 }
 
-bool StreamWorker::run_if_idle(const std::function<void()>& work) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (busy_ || !queue_.empty()) {
-      return false;
-    }
-    busy_ = true;
+bool StreamWorker::claim_if_idle() {
+  const std::lock_guard lock(mutex_);
+  if (busy_ || !queue_.empty()) {
+    return false;
   }
+  busy_ = true;
+  return true;
+}
+
+void StreamWorker::run_claimed(const std::function<void()>& work) {
   work();
   bool waiting;
   {
@@ -49,7 +51,6 @@ bool StreamWorker::run_if_idle(const std::function<void()>& work) {
   if (waiting) {
     changed_.notify_all();
   }
-  return true;
 }
 
 void StreamWorker::synchronize() {

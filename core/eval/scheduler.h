@@ -40,8 +40,10 @@ class StreamWorker {
 
   void enqueue(std::function<void()> work);
 
-  /// Runs `work` on the calling thread if the stream is idle, otherwise returns false.
-  bool run_if_idle(const std::function<void()>& work);
+  /// If the stream is idle, keeps it so for run_claimed(), which must follow.
+  bool claim_if_idle();
+  /// Runs `work` on the calling thread.
+  void run_claimed(const std::function<void()>& work);
 
   /// Waits for the queue to drain and rethrows the first error recorded since.
   void synchronize();

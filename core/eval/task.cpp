@@ -22,6 +22,7 @@ void Task::take(Tape& tape, uint32_t index) {
   op = node->op;
   attrs = node->attrs;
   stream = node->stream;
+  turn = 0;
   has_program = false;
   if (entry.group >= 0) {
     const FusedGroup& group = tape.groups[static_cast<size_t>(entry.group)];
@@ -86,11 +87,15 @@ void Task::compute() {
                         .attrs = attrs,
                         .program = has_program ? &program : nullptr,
                         .shape = &shape,
-                        .stream = stream};
+                        .stream = stream,
+                        .turn = turn};
   kernel_for(*op, stream.device)(args);
 }
 
 void Task::fail(const std::exception_ptr& error) noexcept {
+  if (turn != 0) {
+    op->turns->forgo(attrs, turn);
+  }
   const bool attached = done.valid();
   if (!attached) {
     done = Event(stream);

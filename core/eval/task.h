@@ -21,12 +21,19 @@ struct Task {
   Shape shape;
   std::vector<array> inputs;
   std::vector<array> outputs;
+  /// For KernelArgs::turn.
+  uint64_t turn = 0;
   /// Signaled when the outputs can be read. Not valid when the task runs at once.
   Event done;
 
   /// Takes the operation of a tape entry out of the graph. Nodes that a
   /// transform is tracing keep their place in it.
   void take(Tape& tape, uint32_t index);
+
+  /// Gets the turn of an op that has turns.
+  void reserve_turn() {
+    if (op->turns != nullptr) turn = op->turns->reserve(attrs);
+  }
 
   /// Waits for the inputs and computes the outputs. An error becomes the error
   /// of the outputs, of this task's event, and the return value.

@@ -71,6 +71,17 @@ struct KernelArgs {
   /// The shape that the program runs over.
   const Shape* shape;
   Stream stream;
+  /// What Turns::reserve returned; 0 for an op without turns.
+  uint64_t turn = 0;
+};
+
+/// For ops whose runs must follow the program's order on whatever streams they
+/// are (the collectives of one group).
+struct Turns {
+  /// Called in that order, on the evaluating thread. Not 0.
+  uint64_t (*reserve)(const Attrs&);
+  /// The task has failed, perhaps before its kernel could take the turn.
+  void (*forgo)(const Attrs&, uint64_t turn);
 };
 
 /// Errors: an exception becomes the error of the outputs.
@@ -109,6 +120,8 @@ struct Op {
   /// its attributes or were checked before it was made: shapeless compilation
   /// cannot repeat it on others. Null: infer covers all that depends on sizes.
   bool (*holds_sizes)(const Attrs&) = nullptr;
+  /// Null: runs as soon as its stream comes to it.
+  const Turns* turns = nullptr;
 };
 
 /// For Op::holds_sizes.
