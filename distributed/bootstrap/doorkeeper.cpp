@@ -50,6 +50,8 @@ bool Doorkeeper::make_room() {
 void Doorkeeper::accept_new() {
   if (Clock::now() < resting_until_) return;
   for (size_t i = 0; i < kMostVisitors; ++i) {
+    // Without descriptors accepting fails though nobody waits.
+    if (!wait_ready(listener_.fd(), POLLIN, Deadline{})) return;
     Socket socket = accept_one(listener_);
     if (!socket && out_of_descriptors(errno)) {
       if (make_room()) continue;

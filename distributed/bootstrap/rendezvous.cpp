@@ -22,6 +22,7 @@ struct Rendezvous::Impl {
   void put(Frame frame);
   void handle(const Frame& frame);
   void server_gone(bool orderly);
+  void say_farewell();
   bool exchange();
   std::optional<Frame> take();
 
@@ -68,8 +69,21 @@ Rendezvous::Impl::~Impl() {
   }
   bell.ring();
   thread.join();
-  // A farewell is a few bytes: it fits the socket's buffer.
-  if (!gone) stream.put({Frame::Type::farewell, {}, {}});
+  if (!gone) say_farewell();
+}
+
+// Closing with something unread would reset the connection, and the server
+// might lose the farewell: it is the server that closes.
+void Rendezvous::Impl::say_farewell() {
+  constexpr Milliseconds kLimit{1000};
+  const Deadline deadline = after(kLimit);
+  stream.put({Frame::Type::farewell, {}, {}});
+  while (stream.exchange() && Clock::now() < deadline) {
+    while (stream.take()) {
+    }
+    const short events = static_cast<short>(stream.sending() ? POLLIN | POLLOUT : POLLIN);
+    wait_ready(stream.socket().fd(), events, deadline);
+  }
 }
 
 void Rendezvous::Impl::put(Frame frame) {

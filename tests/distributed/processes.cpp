@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,8 +41,8 @@ Processes::Processes(const std::string& body, Options options) {
   if (options.rank0_serves) {
     rendezvous_ = free_address();
   } else {
-    server_ = std::make_unique<RendezvousServer>(
-        RendezvousServer::Options{{"127.0.0.1", 0}, secret_, 0, options.ranks, options.heartbeat});
+    server_ = std::make_unique<RendezvousServer>(RendezvousServer::Options{
+        {options.address, 0}, secret_, 0, options.ranks, options.heartbeat});
     rendezvous_ = server_->address();
   }
   job.rendezvous = rendezvous_;
@@ -49,14 +50,16 @@ Processes::Processes(const std::string& body, Options options) {
   for (int rank = 0; rank < options.ranks; ++rank) {
     job.rank = job.local_rank = rank;
     // Earlier entries win: getenv() finds the first.
-    Variables variables = options.variables;
+    Variables variables = options.for_rank ? options.for_rank(rank, rendezvous_) : Variables{};
+    variables.insert(variables.end(), options.variables.begin(), options.variables.end());
     const Variables of_job = environment_variables(job);
     variables.insert(variables.end(), of_job.begin(), of_job.end());
-    start(rank, body, variables);
+    const auto at = static_cast<size_t>(rank);
+    start(rank, body, variables, options.namespaces.empty() ? -1 : options.namespaces[at]);
   }
 }
 
-void Processes::start(int rank, const std::string& body, const Variables& variables) {
+void Processes::start(int rank, const std::string& body, const Variables& variables, int network) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
   Variables all = variables;
@@ -69,6 +72,7 @@ void Processes::start(int rank, const std::string& body, const Variables& variab
   char* const arguments[] = {program, nullptr};
   const pid_t pid = fork();
   if (pid == 0) {
+    if (network >= 0 && setns(network, CLONE_NEWNET) != 0) _exit(126);
     dup2(ends[1], STDOUT_FILENO);
     dup2(ends[1], STDERR_FILENO);
     execve(program, arguments, pointers.data());

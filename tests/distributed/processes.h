@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,11 @@ class Processes {
     Variables variables = {};   ///< for every rank, besides the job's
     bool rank0_serves = false;  ///< the rendezvous, instead of this process
     Milliseconds heartbeat{10'000};
+    std::string address = "127.0.0.1";  ///< where this process serves the rendezvous
+    /// More variables for one rank, when the rendezvous is known; they win.
+    std::function<Variables(int rank, const Endpoint& rendezvous)> for_rank = {};
+    /// Descriptors of network namespaces in which the ranks run; empty: in ours.
+    std::vector<int> namespaces = {};
   };
 
   /// Starts `body` (see run_body) on every rank.
@@ -39,6 +45,7 @@ class Processes {
   /// 128 + n for a rank that signal n ended.
   int exit_code(int rank) const { return ranks_[static_cast<size_t>(rank)].exit_code; }
   const std::string& output(int rank) const { return ranks_[static_cast<size_t>(rank)].output; }
+  pid_t pid(int rank) const { return ranks_[static_cast<size_t>(rank)].pid; }
   const Endpoint& rendezvous() const { return rendezvous_; }
   /// What every rank has printed, for messages of failed tests.
   std::string transcript() const;
@@ -52,7 +59,7 @@ class Processes {
     std::string output;
   };
 
-  void start(int rank, const std::string& body, const Variables& variables);
+  void start(int rank, const std::string& body, const Variables& variables, int network);
   bool read_some(Rank& rank);
   void pump(Milliseconds limit);
 

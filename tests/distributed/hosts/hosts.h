@@ -1,0 +1,42 @@
+#pragma once
+
+// Several hosts on one machine: network namespaces joined by a bridge, which
+// itself is in a namespace of this process. They have no names and vanish with
+// the process, however it ends.
+
+#include <string>
+#include <vector>
+
+#include "mlx/distributed/bootstrap/socket.h"
+
+namespace mlx::core::distributed::testing {
+
+class Hosts {
+ public:
+  /// Why there can be none here (needs root and iproute2); empty: there can.
+  static std::string missing();
+
+  /// Moves the calling thread, and the threads that it starts, to the bridge.
+  explicit Hosts(int count);
+
+  /// The network namespace of a host: a file descriptor.
+  int network(int host) const { return networks_[static_cast<size_t>(host)].fd(); }
+  static std::string address(int host) { return "10.77.0." + std::to_string(host + 1); }
+  static std::string bridge_address() { return "10.77.0.254"; }
+
+  /// Megabits per second that the host can send.
+  void limit_bandwidth(int host, int megabits);
+  /// Pulls the host's cable.
+  void unplug(int host);
+  /// Lets nothing pass between the two any more; neither is told.
+  void part(int host, int other);
+
+ private:
+  static Socket new_network();
+  /// Runs a command in a namespace; -1: in ours.
+  static void run(const std::string& command, int network = -1);
+
+  std::vector<Socket> networks_;
+};
+
+}  // namespace mlx::core::distributed::testing

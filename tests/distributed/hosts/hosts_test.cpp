@@ -1,0 +1,107 @@
+// A job over several hosts: it works, and a host or a path between two that
+// goes away is noticed within the heartbeat limit.
+
+#include "distributed/hosts/hosts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdio>
+
+#include "distributed/processes.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Hosts;
+using testing::Processes;
+using testing::Variables;
+
+constexpr Milliseconds kPatience{60'000};
+constexpr Milliseconds kHeartbeat{1000};
+constexpr int kExitCodeOfSkipped = 77;
+
+// Rank r runs on host r / ranks_per_host; the test serves the rendezvous at the bridge.
+Processes::Options on_hosts(const Hosts& hosts, int count, int ranks_per_host = 1) {
+  Processes::Options options{.ranks = count * ranks_per_host, .heartbeat = kHeartbeat};
+  options.address = Hosts::bridge_address();
+  options.for_rank = [=](int rank, const Endpoint&) {
+    return Variables{{"MLX_HOST_ID", "host " + std::to_string(rank / ranks_per_host)}};
+  };
+  for (int rank = 0; rank < options.ranks; ++rank) {
+    options.namespaces.push_back(hosts.network(rank / ranks_per_host));
+  }
+  return options;
+}
+
+int64_t ms_since(Deadline start) {
+  return std::chrono::duration_cast<Milliseconds>(Clock::now() - start).count();
+}
+
+void expect_success(Processes& job, int ranks) {
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  for (int rank = 0; rank < ranks; ++rank) EXPECT_EQ(job.exit_code(rank), 0) << job.transcript();
+}
+
+TEST(Hosts, RunEveryOperationTogether) {
+  const Hosts hosts(3);
+  Processes job("all_operations", on_hosts(hosts, 3, 2));
+  expect_success(job, 6);
+}
+
+// 1 MB for each of about ten operations takes seconds then; heartbeats are on time.
+TEST(Hosts, WithASlowCableAreNotLost) {
+  Hosts hosts(3);
+  hosts.limit_bandwidth(1, 100);
+  const auto start = Clock::now();
+  Processes job("all_operations", on_hosts(hosts, 3));
+  expect_success(job, 3);
+  EXPECT_GT(ms_since(start), 300) << "the limit does not work";
+}
+
+TEST(Hosts, ThatAreUnpluggedAreLostWithinTheHeartbeatLimit) {
+  Hosts hosts(4);
+  Processes job("sum_forever", on_hosts(hosts, 4));
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  const auto start = Clock::now();
+  hosts.unplug(2);
+  EXPECT_TRUE(job.wait_for_output("Error", 4 * kHeartbeat, 2)) << job.transcript();
+  std::printf("an unplugged host was lost after %lld ms\n",
+              static_cast<long long>(ms_since(start)));
+  for (const int rank : {0, 1, 3}) {
+    EXPECT_THAT(job.output(rank), HasSubstr("PeerLostError peer=2")) << job.transcript();
+  }
+  // The one that is cut off ends too.
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+}
+
+// Everybody still reaches the rendezvous.
+TEST(Hosts, ThatNoLongerReachEachOtherAreNoticedWithinTheHeartbeatLimit) {
+  Hosts hosts(3);
+  Processes job("sum_forever", on_hosts(hosts, 3));
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  const auto start = Clock::now();
+  hosts.part(1, 2);
+  EXPECT_TRUE(job.wait_for_output("Error", 4 * kHeartbeat)) << job.transcript();
+  std::printf("a partition was noticed after %lld ms\n", static_cast<long long>(ms_since(start)));
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  for (int rank = 0; rank < 3; ++rank) {
+    EXPECT_THAT(job.output(rank), HasSubstr("is cut: what is sent does not arrive"));
+  }
+}
+
+}  // namespace
+}  // namespace mlx::core::distributed
+
+int main(int argc, char** argv) {
+  const int code = mlx::core::distributed::testing::run_body();
+  if (code >= 0) return code;
+  ::testing::InitGoogleTest(&argc, argv);
+  const std::string missing = mlx::core::distributed::testing::Hosts::missing();
+  if (!missing.empty()) {
+    std::fprintf(stderr, "SKIPPED: tests of several hosts cannot run here: %s\n", missing.c_str());
+    return mlx::core::distributed::kExitCodeOfSkipped;
+  }
+  return RUN_ALL_TESTS();
+}
