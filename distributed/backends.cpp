@@ -4,6 +4,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/transports/mpi/mpi_fabric.h"
+#include "mlx/distributed/transports/nccl/nccl_fabric.h"
 #include "mlx/distributed/transports/rdma/rdma_fabric.h"
 #include "mlx/distributed/transports/registry.h"
 
@@ -26,10 +27,23 @@ std::shared_ptr<Job> environment_job() {
   return job;
 }
 
+// Its links between processes, which have one owner.
+std::shared_ptr<Fabric> links_of(const std::shared_ptr<Job>& job) {
+  static std::mutex mutex;
+  static std::weak_ptr<Job> owner;
+  static std::weak_ptr<Fabric> opened;
+  const std::lock_guard lock(mutex);
+  auto links = owner.lock() == job ? opened.lock() : nullptr;
+  if (!links) links = fabric_kind(job->environment().transport).open(job);
+  owner = job;
+  opened = links;
+  return links;
+}
+
 std::shared_ptr<World> join_ring() {
   auto job = environment_job();
   if (!job) return nullptr;
-  auto fabric = fabric_kind(job->environment().transport).open(job);
+  auto fabric = links_of(job);
   return std::make_shared<World>(std::move(job), std::move(fabric));
 }
 
@@ -50,10 +64,19 @@ std::shared_ptr<World> join_mpi() {
                                  kEveryone);
 }
 
+std::shared_ptr<World> join_nccl() {
+  constexpr uint32_t kEveryone = 3;
+  auto job = environment_job();
+  if (!job) return nullptr;
+  auto fabric = nccl::make_nccl_fabric(job, links_of(job));
+  return std::make_shared<World>(std::move(job), std::move(fabric), kEveryone);
+}
+
 constexpr Backend kBackends[] = {
-    {"ring", always, join_ring},
-    {"mpi", mpi::is_available, join_mpi},
-    {"rdma", rdma::is_available, join_rdma},
+    {"nccl", nccl::is_available, false, join_nccl},
+    {"ring", always, true, join_ring},
+    {"mpi", mpi::is_available, true, join_mpi},
+    {"rdma", rdma::is_available, true, join_rdma},
 };
 
 }  // namespace

@@ -14,6 +14,8 @@ struct Backend {
   std::string_view name;
   /// Whether it can be used by this build on this machine. No side effects.
   bool (*available)();
+  /// Whether it takes the memory in which arrays are: "any" tries no other.
+  bool for_arrays;
   /// Joins the job that the environment describes and waits for all its ranks.
   /// Null when there is no such job, or one of a single rank.
   std::shared_ptr<World> (*join)();

@@ -41,6 +41,7 @@ std::shared_ptr<GroupImpl> join(Cache& all, const Backend& b) {
 std::shared_ptr<GroupImpl> join_any(Cache& all) {
   if (all.any) return all.any;
   for (const Backend& b : backends()) {
+    if (!b.for_arrays) continue;
     if (auto group = join(all, b)) return group;
   }
   return nullptr;

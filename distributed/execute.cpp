@@ -85,12 +85,12 @@ Circumstances GroupImpl::circumstances(const Header& h, Operation operation, int
 }
 
 void GroupImpl::run(const Collective& c) {
-  if (size_ == 1) {
+  if (size_ == 1 && !transport_->is_native(c)) {
     if (c.in.data() != c.out.data()) std::copy_n(c.in.begin(), c.out.size(), c.out.begin());
     return;
   }
   const std::lock_guard turn(turn_);
-  const Algorithm algorithm = options_.algorithm.empty() && transport_->is_native(c)
+  const Algorithm algorithm = transport_->is_native(c)
                                   ? Algorithm::native
                                   : choose_algorithm(c, exchange_->hosts(), options_.algorithm);
   const Header header = header_for(c, algorithm);
@@ -106,13 +106,21 @@ void GroupImpl::run(std::span<const Transfer> transfers, const Keeper* keeper) {
   const Transfer& first = transfers.front();
   const Header header = mailbox_->header_for(first, blank_header());
   run_recorded(header, first.operation, first.peer, keeper,
-               [&](Deadline deadline) { mailbox_->run(transfers, blank_header(), deadline); });
+               [&](Deadline deadline) { move(transfers, deadline); });
 }
 
 void GroupImpl::move(const Collective& c, Algorithm algorithm, Deadline deadline) {
   if (algorithm != Algorithm::native) return run_algorithm(*exchange_, c, algorithm);
-  exchange_->compare_with_neighbours();
+  if (size_ > 1) exchange_->compare_with_neighbours();
   transport_->run_native(c, deadline);
+}
+
+void GroupImpl::move(std::span<const Transfer> transfers, Deadline deadline) {
+  if (!transport_->is_native(transfers)) {
+    return mailbox_->run(transfers, blank_header(), deadline);
+  }
+  mailbox_->compare(transfers, blank_header(), deadline);
+  transport_->run_native(transfers, deadline);
 }
 
 void GroupImpl::run_recorded(const Header& header, Operation operation, int peer,

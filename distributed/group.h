@@ -73,6 +73,7 @@ class GroupImpl {
   void attempt(const std::function<void(Deadline)>& body, Deadline deadline,
                const Circumstances& where);
   void move(const Collective& collective, Algorithm algorithm, Deadline deadline);
+  void move(std::span<const Transfer> transfers, Deadline deadline);
   bool poison(Failure failure);
   std::optional<Failure> failure() const;
   void settle(Failure ours, bool wait_for_verdict);

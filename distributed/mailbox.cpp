@@ -36,6 +36,28 @@ void Mailbox::run(std::span<const Transfer> transfers, const Header& like, Deadl
   for (const auto ticket : sends) transport_.wait(ticket, deadline);
 }
 
+void Mailbox::compare(std::span<const Transfer> transfers, const Header& like, Deadline deadline) {
+  struct Pair {
+    int peer;
+    Header ours, theirs = {};
+    Transport::Ticket ticket = {};
+  };
+  std::list<Pair> sent, received;
+  for (const Transfer& t : transfers) {
+    const bool sends = t.operation == Operation::send;
+    Pair& pair = (sends ? sent : received).emplace_back(t.peer, header_for(t, like));
+    ++(sends ? sent_ : received_)[{t.peer, t.tag}];
+    pair.ticket = sends
+                      ? transport_.send(t.peer, std::as_bytes(std::span(&pair.ours, 1)))
+                      : transport_.recv(t.peer, std::as_writable_bytes(std::span(&pair.theirs, 1)));
+  }
+  for (const Pair& pair : received) {
+    transport_.wait(pair.ticket, deadline);
+    check(pair.theirs, pair.ours, pair.peer);
+  }
+  for (const Pair& pair : sent) transport_.wait(pair.ticket, deadline);
+}
+
 // What is still to come, by peer. Headers arrive in it, so it does not move.
 std::list<Mailbox::Arrivals> Mailbox::expect(std::span<const Transfer> transfers,
                                              const Header& like) {

@@ -25,6 +25,11 @@ class Mailbox {
   /// Errors: those of Transport::wait; DesyncError.
   void run(std::span<const Transfer> transfers, const Header& like, Deadline deadline);
 
+  /// Compares the headers of all of them, whose data moves elsewhere: in the order
+  /// in which the peer has them, so none can be put aside.
+  /// Errors: as run().
+  void compare(std::span<const Transfer> transfers, const Header& like, Deadline deadline);
+
  private:
   using Key = std::pair<int, int>;  // peer and tag
   struct Letter {

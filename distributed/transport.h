@@ -15,6 +15,7 @@
 namespace mlx::core::distributed {
 
 struct Collective;
+struct Transfer;
 
 /// Moves bytes between the ranks of one group. Used by one thread at a time.
 class Transport {
@@ -60,6 +61,9 @@ class Transport {
   /// been compared with the neighbours' by then.
   /// Errors: as wait().
   virtual void run_native(const Collective&, Deadline) {}
+  /// The same for messages. Headers have been compared with each peer's by then.
+  virtual bool is_native(std::span<const Transfer>) const { return false; }
+  virtual void run_native(std::span<const Transfer>, Deadline) {}
 };
 
 /// How data moves between the ranks of a job. All groups of the job share it.

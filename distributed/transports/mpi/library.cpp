@@ -1,48 +1,17 @@
 #include "mlx/distributed/transports/mpi/library.h"
 
-#include <dlfcn.h>
-
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string_view>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/transports/dynamic_library.h"
 
 namespace mlx::core::distributed::mpi {
 namespace {
 
-class Loader {
- public:
-  // Global, since its plug-ins look for its symbols; never closed, since they
-  // leave threads and exit handlers behind.
-  explicit Loader(const std::string& name)
-      : library_(dlopen(name.c_str(), RTLD_NOW | RTLD_GLOBAL)) {
-    if (!library_) reason = dlerror();
-  }
-
-  template <typename... P>
-  void find(Function<P...>& function) {
-    function.address = reinterpret_cast<int (*)(P...)>(symbol(function.name));
-  }
-  template <typename Handle>
-  void find(Handle& handle, const char* name) {
-    handle = static_cast<Handle>(symbol(name));
-  }
-
-  std::string reason;  // empty: all is well
-
- private:
-  void* symbol(const char* name) {
-    void* found = library_ ? dlsym(library_, name) : nullptr;
-    if (!found && reason.empty()) reason = concat("it has no ", name);
-    return found;
-  }
-
-  void* library_;
-};
-
-void find_functions(Loader& loader, Library& l) {
+void find_functions(DynamicLibrary& loader, Library& l) {
   const auto find = [&](auto&... functions) { (loader.find(functions), ...); };
   find(l.init_thread, l.initialized, l.finalized, l.finalize, l.query_thread, l.get_library_version,
        l.error_string);
@@ -52,7 +21,7 @@ void find_functions(Loader& loader, Library& l) {
   find(l.ibcast, l.iallgatherv, l.ialltoallv);
 }
 
-void find_handles(Loader& loader, Library& l) {
+void find_handles(DynamicLibrary& loader, Library& l) {
   loader.find(l.world, "ompi_mpi_comm_world");
   loader.find(l.no_request, "ompi_request_null");
   loader.find(l.errors_return, "ompi_mpi_errors_return");
@@ -60,7 +29,7 @@ void find_handles(Loader& loader, Library& l) {
 }
 
 // Other MPIs have other handles. It may be asked for its version before it is initialised.
-void check_version(Loader& loader, const Library& l) {
+void check_version(DynamicLibrary& loader, const Library& l) {
   if (!loader.reason.empty()) return;
   char text[4096] = "";
   int length = 0;
@@ -79,7 +48,8 @@ struct Loaded {
 };
 
 Loaded load_anew(const std::string& name) {
-  Loader loader(name);
+  // Global, since its plug-ins look for its symbols.
+  DynamicLibrary loader(name, RTLD_NOW | RTLD_GLOBAL);
   auto library = std::make_unique<Library>();
   find_functions(loader, *library);
   find_handles(loader, *library);

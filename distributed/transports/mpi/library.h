@@ -7,6 +7,8 @@
 
 #include <string>
 
+#include "mlx/distributed/transports/dynamic_library.h"
+
 namespace mlx::core::distributed::mpi {
 
 using Comm = struct ompi_communicator_t*;
@@ -21,13 +23,7 @@ constexpr int kThreadSerialized = 2;
 constexpr int kThreadMultiple = 3;
 inline Status* const kIgnored = nullptr;
 
-/// A function of the library; it returns kSuccess or an error code.
-template <typename... P>
-struct Function {
-  const char* name;
-  int (*address)(P...) = nullptr;
-};
-
+/// Each function returns kSuccess or an error code.
 struct Library {
   Function<int*, char***, int, int*> init_thread{"MPI_Init_thread"};
   Function<int*> initialized{"MPI_Initialized"};

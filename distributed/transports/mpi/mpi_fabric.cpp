@@ -25,8 +25,9 @@ class MpiFabric final : public Fabric {
     std::vector<int> hosts;
     for (const int rank : world_ranks) hosts.push_back(host_of(rank));
     const auto here = std::count(hosts.begin(), hosts.end(), host_of(job_->rank()));
-    return std::make_unique<MpiTransport>(mpi_, communicator(group, world_ranks), std::move(hosts),
-                                          here > cores());
+    return std::make_unique<MpiTransport>(
+        mpi_, communicator(group, world_ranks), std::move(hosts),
+        MpiTransport::Options{here > cores(), job_->environment().algorithm.empty()});
   }
 
  private:
@@ -35,7 +36,7 @@ class MpiFabric final : public Fabric {
     const Deadline deadline = after(job_->environment().limits.connect);
     const auto key = [group](int rank) { return concat("mpi/", group, "/", rank); };
     job_->rendezvous().set(key(job_->rank()), "here");
-    for (const int rank : world_ranks) job_->rendezvous().get(key(rank), deadline);
+    for (const int rank : world_ranks) job_->rendezvous().get(key(rank), deadline, rank);
   }
 
   Comm communicator(uint32_t group, const std::vector<int>& world_ranks) {

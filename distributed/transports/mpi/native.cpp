@@ -30,7 +30,7 @@ bool MpiTransport::is_native(const Collective& c) const {
                       // The sizes of an uneven one are not the same on all ranks.
                       (c.operation == Operation::all_to_all && c.in_parts.empty());
   // Its counts are ints.
-  return copies && c.out.size() >= kLong && c.out.size() <= INT_MAX;
+  return options_.native && copies && c.out.size() >= kLong && c.out.size() <= INT_MAX;
 }
 
 void MpiTransport::run_native(const Collective& c, Deadline deadline) {
@@ -56,7 +56,7 @@ void MpiTransport::run_native(const Collective& c, Deadline deadline) {
 }
 
 void MpiTransport::wait_native(Deadline deadline) {
-  Patience patience(crowded_);
+  Patience patience(options_.crowded);
   while (!mpi_->test(native_)) {
     check_aborted();
     if (Clock::now() >= deadline) {

@@ -50,11 +50,11 @@ struct MpiTransport::Limbo {
 };
 
 MpiTransport::MpiTransport(std::shared_ptr<Runtime> mpi, Comm comm, std::vector<int> hosts,
-                           bool crowded)
+                           Options options)
     : mpi_(std::move(mpi)),
       comm_(comm),
       hosts_(std::move(hosts)),
-      crowded_(crowded),
+      options_(options),
       sends_(hosts_.size()),
       recvs_(hosts_.size()),
       native_(mpi_->library().no_request) {
@@ -147,7 +147,7 @@ bool MpiTransport::done(Ticket ticket) {
 }
 
 size_t MpiTransport::wait_any(std::span<const Ticket> tickets, Deadline deadline) {
-  Patience patience(crowded_);
+  Patience patience(options_.crowded);
   while (true) {
     check_aborted();
     const auto complete = std::find_if(tickets.begin(), tickets.end(),

@@ -15,9 +15,14 @@ namespace mlx::core::distributed::mpi {
 
 class MpiTransport final : public Transport {
  public:
+  struct Options {
+    bool crowded = false;  ///< more ranks than cores on this host
+    bool native = true;    ///< may use collectives of MPI
+  };
+
   /// `comm` has the ranks of the group in its order and becomes ours. `hosts`:
-  /// which host each is on. `crowded`: more ranks than cores on this one.
-  MpiTransport(std::shared_ptr<Runtime> mpi, Comm comm, std::vector<int> hosts, bool crowded);
+  /// which host each is on.
+  MpiTransport(std::shared_ptr<Runtime> mpi, Comm comm, std::vector<int> hosts, Options options);
   ~MpiTransport() override;
 
   int rank() const override { return rank_; }
@@ -62,7 +67,7 @@ class MpiTransport final : public Transport {
   const std::shared_ptr<Runtime> mpi_;
   Comm comm_;
   const std::vector<int> hosts_;
-  const bool crowded_;
+  const Options options_;
   int rank_ = 0;
   std::vector<Line> sends_, recvs_;  // by peer
   Request native_;

@@ -1,0 +1,210 @@
+// The nccl backend over a stand-in for the library: results, and the calls.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <mutex>
+#include <thread>
+
+#include "distributed/conformance.h"
+#include "distributed/nccl/fake_nccl.h"
+#include "distributed/ranks.h"
+#include "mlx/distributed/bootstrap/job.h"
+#include "mlx/distributed/distributed.h"
+#include "mlx/distributed/transports/nccl/communicator.h"
+#include "mlx/distributed/transports/nccl/nccl_fabric.h"
+#include "mlx/distributed/transports/network.h"
+#include "mlx/distributed/world.h"
+
+namespace mlx::core::distributed {
+namespace {
+
+using namespace testing;  // NOLINT: the helpers of this folder
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// Runs it on all ranks, each with its group.
+void on_ranks(int ranks, const std::function<void(detail::GroupImpl&)>& body) {
+  const Secret secret = Secret::random();
+  const RendezvousServer server({{"127.0.0.1", 0}, secret, 0, ranks});
+  on_threads(ranks, [&](int rank) {
+    Environment environment = environment_of(rank, ranks, server.address(), secret);
+    auto job = std::make_shared<Job>(environment);
+    std::shared_ptr<Fabric> links = make_link_fabric(job, LinkChoice::mixed);
+    auto fabric = nccl::make_nccl_fabric(job, links, fake_nccl());
+    body(*std::make_shared<World>(std::move(job), std::move(fabric), 3)->everyone());
+  });
+}
+
+bool supported(const Case& c, Dtype dtype) {
+  if (c.reduction == Reduction::none) return true;
+  if (dtype == int16 || dtype == uint16) return false;
+  return dtype != complex64 || c.reduction == Reduction::sum;
+}
+
+class OverNccl : public ::testing::TestWithParam<int> {};
+
+TEST_P(OverNccl, EveryOperationIsRight) {
+  reset_fake_nccl();
+  on_ranks(GetParam(), [&](detail::GroupImpl& group) {
+    for (const Case& c : kCases) {
+      for (const Dtype dtype : kAllDtypes) {
+        if (!supported(c, dtype)) continue;
+        for (const size_t count : {0, 1, 7, 1000}) {
+          expect_right(group, c, dtype, count, group.size() - 1);
+        }
+      }
+    }
+    group.run(Collective{});
+  });
+}
+
+INSTANTIATE_TEST_SUITE_P(Ranks, OverNccl, ::testing::Values(1, 2, 3, 5));
+
+struct Expected {
+  Case c;
+  std::vector<std::string> calls;  // of rank 0 of two, whose parts are 4 float32
+};
+
+TEST(Nccl, MakesOneGroupOfCallsForEachCollective) {
+  const std::string bytes = " of type 1, op 0";
+  const Expected rows[] = {
+      {{"", Operation::all_reduce, Reduction::max}, {"AllReduce 4 of type 7, op 2"}},
+      {{"", Operation::reduce, Reduction::sum}, {"Reduce 4 of type 7, op 0, peer 0"}},
+      {{"", Operation::reduce_scatter, Reduction::prod}, {"ReduceScatter 4 of type 7, op 1"}},
+      {{"", Operation::all_gather}, {"AllGather 16" + bytes}},
+      {{"", Operation::broadcast}, {"Broadcast 16" + bytes + ", peer 0"}},
+      {{"", Operation::gather},
+       {"Send 16" + bytes + ", peer 0", "Recv 16" + bytes + ", peer 0",
+        "Recv 16" + bytes + ", peer 1"}},
+      {{"", Operation::scatter},
+       {"Send 16" + bytes + ", peer 0", "Send 16" + bytes + ", peer 1",
+        "Recv 16" + bytes + ", peer 0"}},
+      {{"", Operation::all_to_all},
+       {"Send 16" + bytes + ", peer 0", "Recv 16" + bytes + ", peer 0",
+        "Send 16" + bytes + ", peer 1", "Recv 16" + bytes + ", peer 1"}},
+  };
+  for (const Expected& row : rows) {
+    reset_fake_nccl();
+    on_ranks(2, [&](detail::GroupImpl& group) { expect_right(group, row.c, float32, 4); });
+    std::vector<std::string> expected{"CommInit 2, does not block"};
+    expected.insert(expected.end(), row.calls.begin(), row.calls.end());
+    expected.push_back("group of " + std::to_string(row.calls.size()));
+    expected.push_back("CommFinalize");
+    expected.push_back("CommDestroy");
+    EXPECT_EQ(nccl_calls(0), expected);
+  }
+}
+
+TEST(Nccl, MovesMessagesAtTheSameTime) {
+  reset_fake_nccl();
+  on_ranks(2, [](detail::GroupImpl& group) {
+    const int other = 1 - group.rank();
+    const std::vector<std::byte> in(100, std::byte(group.rank()));
+    std::vector<std::byte> out(100, std::byte{9});
+    const Transfer both[] = {{.operation = Operation::send, .peer = other, .tag = 5, .in = in},
+                             {.operation = Operation::recv, .peer = other, .tag = 5, .out = out}};
+    group.run(both);
+    EXPECT_EQ(out, std::vector<std::byte>(100, std::byte(other)));
+  });
+  EXPECT_THAT(nccl_calls(0), Contains("group of 2"));
+}
+
+template <typename E>
+void expect_error(detail::GroupImpl& group, const Collective& c, const char* text) {
+  try {
+    group.run(c);
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const E& error) {
+    EXPECT_THAT(error.what(), HasSubstr(text));
+  }
+}
+
+Collective all_sum(std::vector<std::byte>& data, Dtype dtype = float32) {
+  return {Operation::all_reduce, Reduction::sum, dtype, -1, data, data};
+}
+
+TEST(Nccl, RefusesByNameWhatItCannotDoAndGoesOn) {
+  FakeNccl& fake = reset_fake_nccl();
+  on_ranks(1, [&](detail::GroupImpl& group) {
+    std::vector<std::byte> data(16);
+    expect_error<std::invalid_argument>(group, all_sum(data, int16), "cannot reduce int16");
+    fake.on_host = true;
+    expect_error<std::invalid_argument>(group, all_sum(data), "the memory of the host");
+    fake.on_host = false;
+    group.run(all_sum(data));
+  });
+}
+
+TEST(Nccl, AnErrorOfTheLibraryAbortsTheCommunicator) {
+  FakeNccl& fake = reset_fake_nccl();
+  on_ranks(2, [&](detail::GroupImpl& group) {
+    std::vector<std::byte> data(16);
+    group.run(all_sum(data));
+    group.run(Collective{});
+    fake.async_error = 6;
+    expect_error<AbortedError>(group, all_sum(data), "remote process exited: a cable is out");
+    expect_error<AbortedError>(group, all_sum(data), "a cable is out");
+  });
+  EXPECT_EQ(nccl_calls(0).back(), "CommAbort");
+  EXPECT_EQ(nccl_calls(1).back(), "CommAbort");
+}
+
+TEST(Nccl, ARankThatDoesOtherThingsIsNamedBeforeDataMoves) {
+  reset_fake_nccl();
+  on_ranks(2, [](detail::GroupImpl& group) {
+    std::vector<std::byte> data(16);
+    Collective c = all_sum(data);
+    if (group.rank() == 1) c.reduction = Reduction::max;
+    expect_error<DesyncError>(group, c, "all_max");
+  });
+  EXPECT_THAT(nccl_calls(0), Not(Contains(HasSubstr("AllReduce"))));
+}
+
+TEST(Nccl, AbortEndsACollectiveThatIsRunning) {
+  FakeNccl& fake = reset_fake_nccl();
+  const nccl::Libraries& libraries = fake_nccl();
+  auto gpu = std::make_shared<nccl::Gpu>(libraries, 0);
+  nccl::UniqueId id{};
+  libraries.nccl.get_unique_id.address(&id);
+  nccl::Communicator communicator(gpu, id, 0, 1, after(Milliseconds{20'000}));
+  fake.steps = 1 << 30;
+  std::vector<float> data(4);
+  std::thread later([&] {
+    std::this_thread::sleep_for(Milliseconds{20});
+    communicator.abort();
+  });
+  const auto sum = [&](nccl::Comm comm, nccl::Stream stream) {
+    communicator.call(libraries.nccl.all_reduce, data.data(), data.data(), data.size(),
+                      nccl::Type::float32, nccl::Op::sum, comm, stream);
+  };
+  EXPECT_THROW(communicator.run(sum, after(Milliseconds{20'000})), AbortedError);
+  later.join();
+  EXPECT_EQ(nccl_calls(0).back(), "CommAbort");
+  EXPECT_THROW(communicator.run(sum, after(Milliseconds{20'000})), AbortedError);
+}
+
+TEST(Nccl, DeadlinesEndWhatDoesNotComeToAnEnd) {
+  FakeNccl& fake = reset_fake_nccl();
+  const nccl::Libraries& libraries = fake_nccl();
+  auto gpu = std::make_shared<nccl::Gpu>(libraries, 0);
+  nccl::UniqueId id{};
+  libraries.nccl.get_unique_id.address(&id);
+  fake.init_hangs = true;
+  EXPECT_THROW(nccl::Communicator(gpu, id, 0, 2, after(Milliseconds{20})), TimeoutError);
+  EXPECT_THAT(nccl_calls(0), ElementsAre("CommInit 2, does not block", "CommAbort"));
+}
+
+TEST(Nccl, IsNotAvailableWithoutAGpuAndSaysSo) {
+  std::string reason;
+  if (nccl::system_libraries(&reason)) return;  // there is one: gpu_check is for that
+  EXPECT_FALSE(is_available("nccl"));
+  EXPECT_FALSE(reason.empty());
+  EXPECT_THROW(init(true, "nccl"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace mlx::core::distributed
