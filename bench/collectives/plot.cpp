@@ -1,0 +1,245 @@
+#include "plot.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdarg>
+#include <cstdio>
+#include <fstream>
+#include <stdexcept>
+
+namespace mlx::bench {
+namespace {
+
+constexpr double kPanelWidth = 430, kPanelHeight = 320, kPanelTop = 50, kLegendLine = 20;
+constexpr std::array kPanelLeft = {80.0, 610.0};
+constexpr double kWidth = 1080;
+constexpr std::array kColors = {"#0072b2", "#d55e00", "#009e73", "#cc79a7",
+                                "#56b4e9", "#e69f00", "#444444"};
+
+struct Point {
+  double bytes;
+  double value;
+};
+
+struct Curve {
+  std::string name;
+  std::vector<Point> latency;
+  std::vector<Point> bandwidth;
+};
+
+[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...) {
+  char line[512];
+  va_list values;
+  va_start(values, format);
+  std::vsnprintf(line, sizeof(line), format, values);
+  va_end(values);
+  return line;
+}
+
+std::string escaped(const std::string& plain) {
+  std::string out;
+  for (const char c : plain) {
+    if (c == '&')
+      out += "&amp;";
+    else if (c == '<')
+      out += "&lt;";
+    else if (c == '>')
+      out += "&gt;";
+    else
+      out += c;
+  }
+  return out;
+}
+
+// "64K", "0.5", "2.5M"
+std::string bytes_label(double bytes) {
+  const char* const units[] = {"", "K", "M", "G", "T"};
+  size_t unit = 0;
+  for (; bytes >= 1024 && unit < 4; ++unit) bytes /= 1024;
+  return text("%g%s", bytes, units[unit]);
+}
+
+// An axis from `low` to `high`, in logarithms if `log`.
+struct Axis {
+  double low, high;
+  bool log;
+
+  double place(double value) const {
+    const auto scale = [&](double v) { return log ? std::log2(v) : v; };
+    return (scale(value) - scale(low)) / (scale(high) - scale(low));
+  }
+};
+
+// The range of all values, to whole steps.
+Axis log_axis(const std::vector<double>& values, double step) {
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const double low = std::floor(std::log(*least) / std::log(step) + 1e-9);
+  const double high = std::ceil(std::log(*most) / std::log(step) - 1e-9);
+  return {std::pow(step, low), std::pow(step, std::max(high, low + 1)), true};
+}
+
+// 1, 2 or 5 times a power of ten, about a sixth of the range.
+double nice_step(double range) {
+  const double power = std::pow(10, std::floor(std::log10(range / 6)));
+  for (const double factor : {1.0, 2.0, 5.0}) {
+    if (range / (factor * power) <= 7) return factor * power;
+  }
+  return 10 * power;
+}
+
+std::vector<double> log_ticks(const Axis& axis, double step) {
+  std::vector<double> ticks;
+  for (double at = axis.low; at <= axis.high * 1.001; at *= step) ticks.push_back(at);
+  while (ticks.size() > 9) {  // every other one
+    for (size_t i = 0; 2 * i < ticks.size(); ++i) ticks[i] = ticks[2 * i];
+    ticks.resize((ticks.size() + 1) / 2);
+  }
+  return ticks;
+}
+
+class Panel {
+ public:
+  Panel(double left, Axis x, Axis y) : left_(left), x_(x), y_(y) {}
+
+  double x(double bytes) const { return left_ + x_.place(bytes) * kPanelWidth; }
+  double y(double value) const { return kPanelTop + (1 - y_.place(value)) * kPanelHeight; }
+
+  void frame(const std::string& title, const std::string& unit) {
+    const double middle = left_ + kPanelWidth / 2, bottom = kPanelTop + kPanelHeight;
+    svg += text("<rect x='%g' y='%g' width='%g' height='%g' class='frame'/>\n", left_, kPanelTop,
+                kPanelWidth, kPanelHeight);
+    svg += text("<text x='%g' y='%g' class='title'>%s</text>\n", middle, kPanelTop - 18,
+                title.c_str());
+    svg += text("<text x='%g' y='%g'>size (bytes)</text>\n", middle, bottom + 42);
+    svg += text("<text transform='translate(%g %g) rotate(-90)'>%s</text>\n", left_ - 56,
+                kPanelTop + kPanelHeight / 2, unit.c_str());
+  }
+
+  void tick_x(double bytes) {
+    const double bottom = kPanelTop + kPanelHeight;
+    svg += text("<line x1='%g' y1='%g' x2='%g' y2='%g' class='grid'/>\n", x(bytes), kPanelTop,
+                x(bytes), bottom);
+    svg +=
+        text("<text x='%g' y='%g'>%s</text>\n", x(bytes), bottom + 20, bytes_label(bytes).c_str());
+  }
+
+  void tick_y(double value) {
+    svg += text("<line x1='%g' y1='%g' x2='%g' y2='%g' class='grid'/>\n", left_, y(value),
+                left_ + kPanelWidth, y(value));
+    svg += text("<text x='%g' y='%g' class='value'>%g</text>\n", left_ - 8, y(value) + 4, value);
+  }
+
+  void curve(const std::vector<Point>& points, const char* style) {
+    std::string path;
+    for (const Point& p : points) {
+      path += text("%.1f,%.1f ", x(p.bytes), y(p.value));
+      svg += text("<circle cx='%.1f' cy='%.1f' r='3' %s/>\n", x(p.bytes), y(p.value), style);
+    }
+    svg += "<polyline points='" + path + "' class='curve' " + style + "/>\n";
+  }
+
+  std::string svg;
+
+ private:
+  double left_;
+  Axis x_, y_;
+};
+
+std::vector<Curve> curves_of(const std::vector<Report>& reports) {
+  std::vector<Curve> curves;
+  for (const Report& report : reports) {
+    const size_t first = curves.size();
+    for (const Row& row : report.rows) {
+      if (row.bytes == 0) continue;  // a barrier has no size
+      const std::string name = row.op + ", " + report.system + ", " + std::to_string(report.ranks) +
+                               " ranks, " + report.dtype;
+      auto curve = std::find_if(curves.begin() + static_cast<std::ptrdiff_t>(first), curves.end(),
+                                [&](const Curve& c) { return c.name == name; });
+      if (curve == curves.end()) curve = curves.insert(curve, Curve{name, {}, {}});
+      const double bytes = static_cast<double>(row.bytes);
+      curve->latency.push_back({bytes, std::max(row.median_us, 1e-3)});
+      curve->bandwidth.push_back({bytes, row.busbw});
+    }
+  }
+  return curves;
+}
+
+std::vector<double> all(const std::vector<Curve>& curves, std::vector<Point> Curve::*points,
+                        double Point::*coordinate) {
+  std::vector<double> values;
+  for (const Curve& curve : curves) {
+    for (const Point& p : curve.*points) values.push_back(p.*coordinate);
+  }
+  return values;
+}
+
+std::string legend(const std::vector<Curve>& curves) {
+  std::string svg;
+  for (size_t i = 0; i < curves.size(); ++i) {
+    const double y = kPanelTop + kPanelHeight + 74 + kLegendLine * static_cast<double>(i);
+    svg += text("<line x1='%g' y1='%g' x2='%g' y2='%g' class='curve' stroke='%s'%s/>\n",
+                kPanelLeft[0], y - 4, kPanelLeft[0] + 34, y - 4, kColors[i % kColors.size()],
+                i < kColors.size() ? "" : " stroke-dasharray='6 3'");
+    svg += text("<text x='%g' y='%g' class='name'>", kPanelLeft[0] + 44, y) +
+           escaped(curves[i].name) + "</text>\n";
+  }
+  return svg;
+}
+
+std::string draw(const std::vector<Curve>& curves) {
+  const Axis x = log_axis(all(curves, &Curve::latency, &Point::bytes), 2);
+  const Axis time = log_axis(all(curves, &Curve::latency, &Point::value), 10);
+  const auto rates = all(curves, &Curve::bandwidth, &Point::value);
+  const double most = std::max(*std::max_element(rates.begin(), rates.end()), 1e-3);
+  const double step = nice_step(most);
+  const Axis rate{0, std::ceil(most / step) * step, false};
+
+  Panel latency(kPanelLeft[0], x, time), bandwidth(kPanelLeft[1], x, rate);
+  for (const double bytes : log_ticks(x, 2)) {
+    latency.tick_x(bytes);
+    bandwidth.tick_x(bytes);
+  }
+  for (const double value : log_ticks(time, 10)) latency.tick_y(value);
+  for (double value = 0; value < rate.high + step / 2; value += step) bandwidth.tick_y(value);
+  latency.frame("Latency", "median (us)");
+  bandwidth.frame("Bus bandwidth", "GB/s");
+  for (size_t i = 0; i < curves.size(); ++i) {
+    const std::string style =
+        text("stroke='%s' fill='%s'%s", kColors[i % kColors.size()], kColors[i % kColors.size()],
+             i < kColors.size() ? "" : " stroke-dasharray='6 3'");
+    latency.curve(curves[i].latency, style.c_str());
+    bandwidth.curve(curves[i].bandwidth, style.c_str());
+  }
+  return latency.svg + bandwidth.svg + legend(curves);
+}
+
+constexpr const char* kStyle = R"(<style>
+text { font: 12px sans-serif; fill: #222; text-anchor: middle }
+.title { font-size: 15px; font-weight: bold }
+.value { text-anchor: end }
+.name { text-anchor: start }
+.frame { fill: none; stroke: #222 }
+.grid { stroke: #ddd }
+.curve { fill: none; stroke-width: 2 }
+</style>
+)";
+
+}  // namespace
+
+void write_plot(const std::string& path, const std::vector<Report>& reports) {
+  const std::vector<Curve> curves = curves_of(reports);
+  if (curves.empty()) throw std::runtime_error("There is nothing to plot: no result has a size.");
+  const double height =
+      kPanelTop + kPanelHeight + 80 + kLegendLine * static_cast<double>(curves.size());
+  std::ofstream file(path, std::ios::binary);
+  file << text(
+              "<svg xmlns='http://www.w3.org/2000/svg' width='%g' height='%g' "
+              "viewBox='0 0 %g %g'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
+              kWidth, height, kWidth, height)
+       << kStyle << draw(curves) << "</svg>\n"
+       << std::flush;
+  if (!file) throw std::runtime_error("Cannot write " + path + ".");
+}
+
+}  // namespace mlx::bench
