@@ -16,8 +16,18 @@ namespace mlx::core::distributed {
 /// How long each rank's part is along axis 0; empty where all are equal.
 using Rows = std::vector<int64_t>;
 
+/// Whose collective, and how long it may take (0: as the group says).
+struct GroupHandle {
+  std::shared_ptr<detail::GroupImpl> impl;
+  Milliseconds limit{0};
+
+  detail::GroupImpl* operator->() const { return impl.get(); }
+  detail::GroupImpl& operator*() const { return *impl; }
+  bool operator==(const GroupHandle&) const = default;
+};
+
 struct CollectiveAttrs {
-  std::shared_ptr<detail::GroupImpl> group;
+  GroupHandle group;
   Reduction reduction = Reduction::none;
   int root = -1;
   Rows to_each = {};    // what goes to each rank: sum_scatter, scatter, all_to_all
@@ -42,7 +52,7 @@ array dense(const array& x);
 /// A node of that op on `x`, made dense.
 array collective(const Op& op, const array& x, CollectiveAttrs attrs, Stream stream);
 
-std::shared_ptr<detail::GroupImpl> group_or_world(const std::optional<Group>& group);
+GroupHandle group_or_world(const std::optional<Group>& group);
 
 /// The caller's stream, or the group's own: a device says nothing about which queue.
 Stream stream_for(detail::GroupImpl& group, const StreamOrDevice& s);
@@ -51,6 +61,12 @@ Stream stream_for(detail::GroupImpl& group, const StreamOrDevice& s);
 
 inline std::span<std::byte> bytes_of(array& x) { return {x.data<std::byte>(), x.nbytes()}; }
 void allocate(array& out);
+
+/// For Op::turns: the collectives of a group take turns. AttrsType has a `group`.
+template <typename AttrsType>
+inline constexpr Turns kGroupTurns{
+    [](const Attrs& attrs) { return attrs.get<AttrsType>().group->reserve(); },
+    [](const Attrs& attrs, uint64_t turn) { attrs.get<AttrsType>().group->forgo(turn); }};
 
 /// Keeps the buffers of a kernel's arrays.
 class BufferKeeper final : public Keeper {

@@ -66,9 +66,40 @@ int Group::rank() const { return group_->rank(); }
 
 int Group::size() const { return group_->size(); }
 
-Group Group::split(int, int) const {
-  throw std::runtime_error(
-      concat("[split] The group of ", size(), " ranks cannot be divided: no backend can yet."));
+Group Group::split(int color, int key) const {
+  return size() == 1 ? Group(group_) : Group(group_->split(color, key));
+}
+
+namespace {
+
+void check_limit(const char* op, Milliseconds limit) {
+  require(limit.count() > 0, "[", op, "] The limit makes no sense: got ", limit.count(),
+          " ms, expected more than 0.");
+}
+
+}  // namespace
+
+Group Group::with_timeout(std::chrono::milliseconds limit) const {
+  check_limit("with_timeout", limit);
+  Group other = *this;
+  other.limit_ = limit;
+  return other;
+}
+
+void Group::set_timeout(std::chrono::milliseconds limit) {
+  check_limit("set_timeout", limit);
+  group_->set_limit(limit);
+}
+
+std::chrono::milliseconds Group::timeout() const { return limit_.value_or(group_->limit()); }
+
+void Group::abort(const std::string& reason) { group_->abort(reason); }
+
+Group Group::shrink() const { return size() == 1 ? Group(group_) : Group(group_->shrink()); }
+
+void monitored_barrier(const Group& group, std::chrono::milliseconds limit) {
+  check_limit("monitored_barrier", limit);
+  group.raw_group()->monitored_barrier(limit);
 }
 
 Group init(bool strict, const std::string& bk) {

@@ -3,6 +3,7 @@
 // What stands behind a Group: one rank's end of a set of ranks that run
 // collectives together.
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -18,8 +19,11 @@
 #include "mlx/distributed/collective.h"
 #include "mlx/distributed/exchange.h"
 #include "mlx/distributed/mailbox.h"
+#include "mlx/distributed/origin.h"
+#include "mlx/distributed/roll_call.h"
 #include "mlx/distributed/telemetry/flight_recorder.h"
 #include "mlx/distributed/transport.h"
+#include "mlx/distributed/turnstile.h"
 
 namespace mlx::core::distributed::detail {
 
@@ -28,10 +32,18 @@ struct GroupOptions {
   uint32_t group = 0;
   std::vector<int> world_ranks;  ///< of the members, in their order
   Milliseconds operation_limit{600'000};
-  std::string algorithm;      ///< a wish; empty: choose
-  std::string flight_folder;  ///< where to dump after a failure; empty: nowhere
+  std::string algorithm;           ///< a wish; empty: choose
+  std::string flight_folder;       ///< where to dump after a failure; empty: nowhere
+  bool detail = false;             ///< compares each collective across all ranks first
+  std::shared_ptr<Origin> origin;  ///< null: only a group of one
   /// Tells the other ranks why this one gave up.
   std::function<void(const Failure&)> report = [](const Failure&) {};
+};
+
+/// How one call differs from the others of its group.
+struct Call {
+  uint64_t turn = 0;      ///< of reserve(); 0: the next one
+  Milliseconds limit{0};  ///< 0: the group's
 };
 
 class GroupImpl {
@@ -45,16 +57,30 @@ class GroupImpl {
   /// The stream on which the group's collectives run unless the caller names one.
   Stream stream();
 
+  /// How long a call may take unless it says otherwise.
+  Milliseconds limit() const { return limit_; }
+  void set_limit(Milliseconds limit) { limit_ = limit; }
+
+  /// The turn of a call that comes later, perhaps on another thread. It is to be
+  /// used or forgone: all calls that reserve after it wait for it.
+  uint64_t reserve() { return turns_.reserve(); }
+  void forgo(uint64_t turn) { turns_.leave(turn); }
+
   /// Runs a collective and returns when this rank's part is complete. Callers
   /// on several threads take turns. All ranks call in the same order.
   /// Errors: PeerLostError, TimeoutError, DesyncError, AbortedError. After one
   ///         of them every later call throws it again at once.
-  void run(const Collective& collective);
+  void run(const Collective& collective, Call call = {});
 
   /// Sends and receives that move at the same time. Their peers, and only they,
   /// call it with the other ends.
   /// Errors: as above.
-  void run(std::span<const Transfer> transfers, const Keeper* keeper = nullptr);
+  void run(std::span<const Transfer> transfers, const Keeper* keeper = nullptr, Call call = {});
+
+  /// As the public functions of these names.
+  std::shared_ptr<GroupImpl> split(int color, int key);
+  std::shared_ptr<GroupImpl> shrink();
+  void monitored_barrier(Milliseconds limit);
 
   /// Something happened to a rank; poisons the group when it concerns it.
   /// Callable from any thread.
@@ -68,16 +94,20 @@ class GroupImpl {
  private:
   Header header_for(const Collective& collective, Algorithm algorithm);
   Header blank_header() const;
-  void run_recorded(const Header& header, Operation operation, int peer, const Keeper* keeper,
-                    const std::function<void(Deadline)>& body);
-  void attempt(const std::function<void(Deadline)>& body, Deadline deadline,
-               const Circumstances& where);
+  Milliseconds limit_of(const Call& call) const;
+  void throw_if_failed(Operation operation, Reduction reduction, int peer, uint64_t bytes) const;
+  template <typename Body>
+  void run_recorded(const Header& header, Operation operation, int peer, Clock::time_point queued,
+                    Milliseconds limit, const Keeper* keeper, const Body& body);
+  void explain(const std::exception_ptr& error, const Circumstances& where, Milliseconds limit);
   void move(const Collective& collective, Algorithm algorithm, Deadline deadline);
   void move(std::span<const Transfer> transfers, Deadline deadline);
   bool poison(Failure failure);
   std::optional<Failure> failure() const;
   void settle(Failure ours, bool wait_for_verdict);
   std::optional<Failure> in_our_numbers(Failure failure) const;
+  template <typename T>
+  std::vector<T> gather_from_all(const T& mine);
   Circumstances circumstances(const Header& header, Operation operation, int peer) const;
 
   const std::unique_ptr<Transport> transport_;
@@ -86,10 +116,12 @@ class GroupImpl {
   const int size_;
   FlightRecorder recorder_;
 
-  std::mutex turn_;  // of run()
+  std::atomic<Milliseconds> limit_;
+  Turnstile turns_;                           // of run()
   const std::shared_ptr<Exchange> exchange_;  // shared with a transport that holds their memory
   const std::shared_ptr<Mailbox> mailbox_;
-  uint64_t issued_ = 0;
+  const std::shared_ptr<RollCall> roll_call_;
+  std::atomic<uint64_t> issued_ = 0;
 
   mutable std::mutex mutex_;
   std::optional<Stream> stream_;  // by mutex_

@@ -27,8 +27,9 @@ array collective(const Op& op, const array& x, CollectiveAttrs attrs, Stream str
   return make_node(op, {counts ? dense(x) : x}, Attrs(std::move(attrs)), stream);
 }
 
-std::shared_ptr<GroupImpl> group_or_world(const std::optional<Group>& group) {
-  return group ? group->raw_group() : init().raw_group();
+GroupHandle group_or_world(const std::optional<Group>& group) {
+  if (!group) return {init().raw_group()};
+  return {group->raw_group(), group->own_timeout().value_or(Milliseconds{0})};
 }
 
 Stream stream_for(GroupImpl& group, const StreamOrDevice& s) {
@@ -121,7 +122,8 @@ void run(const KernelArgs& args, Operation operation, std::span<const std::byte>
                 .out = out,
                 .in_parts = to_each,
                 .out_parts = from_each,
-                .keeper = &keeper});
+                .keeper = &keeper},
+               {.turn = args.turn, .limit = a.group.limit});
 }
 
 template <Operation operation>
@@ -163,6 +165,8 @@ bool has_rows(const Attrs& attrs) {
   return !of(attrs).to_each.empty() || !of(attrs).from_each.empty();
 }
 
+constexpr const Turns* kTurns = &kGroupTurns<CollectiveAttrs>;
+
 }  // namespace
 
 const Op kAllReduce{.name = "AllReduce",
@@ -171,7 +175,8 @@ const Op kAllReduce{.name = "AllReduce",
                     .jvp = jvp_all_reduce,
                     .vmap = vmap_elements<&kAllReduce>,
                     .run = run_in_place<Operation::all_reduce>,
-                    .ordered = true};
+                    .ordered = true,
+                    .turns = kTurns};
 const Op kAllGather{.name = "AllGather",
                     .infer = gathered,
                     .vjp = vjp_all_gather,
@@ -179,7 +184,8 @@ const Op kAllGather{.name = "AllGather",
                     .vmap = vmap_rows<&kAllGather>,
                     .run = run_beside<Operation::all_gather>,
                     .ordered = true,
-                    .holds_sizes = has_rows};
+                    .holds_sizes = has_rows,
+                    .turns = kTurns};
 const Op kSumScatter{.name = "SumScatter",
                      .infer = scattered,
                      .vjp = vjp_sum_scatter,
@@ -187,21 +193,24 @@ const Op kSumScatter{.name = "SumScatter",
                      .vmap = vmap_rows<&kSumScatter>,
                      .run = run_beside<Operation::reduce_scatter>,
                      .ordered = true,
-                     .holds_sizes = kAlways};
+                     .holds_sizes = kAlways,
+                     .turns = kTurns};
 const Op kBroadcast{.name = "BroadcastFrom",
                     .infer = same,
                     .vjp = vjp_broadcast,
                     .jvp = linear<&kBroadcast>,
                     .vmap = vmap_elements<&kBroadcast>,
                     .run = run_in_place<Operation::broadcast>,
-                    .ordered = true};
+                    .ordered = true,
+                    .turns = kTurns};
 const Op kReduce{.name = "ReduceTo",
                  .infer = same,
                  .vjp = vjp_reduce,
                  .jvp = jvp_reduce,
                  .vmap = vmap_elements<&kReduce>,
                  .run = run_reduce,
-                 .ordered = true};
+                 .ordered = true,
+                 .turns = kTurns};
 const Op kGather{.name = "GatherTo",
                  .infer = gathered_at_root,
                  .vjp = vjp_gather,
@@ -209,7 +218,8 @@ const Op kGather{.name = "GatherTo",
                  .vmap = vmap_rows<&kGather>,
                  .run = run_beside<Operation::gather>,
                  .ordered = true,
-                 .holds_sizes = has_rows};
+                 .holds_sizes = has_rows,
+                 .turns = kTurns};
 const Op kScatter{.name = "ScatterFrom",
                   .infer = scattered,
                   .vjp = vjp_scatter,
@@ -217,7 +227,8 @@ const Op kScatter{.name = "ScatterFrom",
                   .vmap = vmap_rows<&kScatter>,
                   .run = run_scatter,
                   .ordered = true,
-                  .holds_sizes = kAlways};
+                  .holds_sizes = kAlways,
+                  .turns = kTurns};
 const Op kAllToAll{.name = "AllToAll",
                    .infer = exchanged,
                    .vjp = vjp_all_to_all,
@@ -225,8 +236,10 @@ const Op kAllToAll{.name = "AllToAll",
                    .vmap = vmap_rows<&kAllToAll>,
                    .run = run_beside<Operation::all_to_all>,
                    .ordered = true,
-                   .holds_sizes = kAlways};
-const Op kBarrier{.name = "Barrier", .infer = same, .run = run_barrier, .ordered = true};
+                   .holds_sizes = kAlways,
+                   .turns = kTurns};
+const Op kBarrier{
+    .name = "Barrier", .infer = same, .run = run_barrier, .ordered = true, .turns = kTurns};
 
 namespace {
 

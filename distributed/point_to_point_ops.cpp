@@ -27,7 +27,7 @@ struct Leg {
 };
 
 struct BatchAttrs {
-  std::shared_ptr<GroupImpl> group;
+  GroupHandle group;
   std::vector<Leg> legs;
 
   bool operator==(const BatchAttrs&) const = default;
@@ -64,7 +64,7 @@ void run_legs(const KernelArgs& args) {
     transfers.push_back(t);
   }
   const BufferKeeper keeper(args);
-  a.group->run(transfers, &keeper);
+  a.group->run(transfers, &keeper, {.turn = args.turn, .limit = a.group.limit});
 }
 
 extern const Op kBatch;
@@ -132,7 +132,8 @@ const Op kBatch{.name = "SendRecv",
                 .vmap = vmap_batch,
                 .run = run_legs,
                 .ordered = true,
-                .holds_sizes = has_shapes};
+                .holds_sizes = has_shapes,
+                .turns = &kGroupTurns<BatchAttrs>};
 
 void check(const char* op, const Parcel& parcel, const GroupImpl& group) {
   require(parcel.peer >= 0 && parcel.peer < group.size() && parcel.peer != group.rank(), "[", op,

@@ -8,15 +8,13 @@ namespace {
 using detail::GroupImpl;
 using detail::GroupOptions;
 
-GroupOptions options_for(Job& job, uint32_t id, std::vector<int> world_ranks) {
+GroupOptions options_for(Job& job) {
   const Environment& e = job.environment();
   GroupOptions options;
-  options.generation = e.generation;
-  options.group = id;
-  options.world_ranks = std::move(world_ranks);
   options.operation_limit = e.limits.operation;
   options.algorithm = e.algorithm;
   options.flight_folder = e.flight_folder;
+  options.detail = e.detail;
   options.report = [&job](const Failure& failure) { job.report(failure); };
   return options;
 }
@@ -39,13 +37,18 @@ class JobGroup final : public GroupImpl {
 std::shared_ptr<GroupImpl> World::everyone() {
   std::vector<int> ranks(static_cast<size_t>(job_->size()));
   std::iota(ranks.begin(), ranks.end(), 0);
-  return group(id_, std::move(ranks));
+  return group(id_, job_->environment().generation, std::move(ranks));
 }
 
-std::shared_ptr<GroupImpl> World::group(uint32_t id, std::vector<int> world_ranks) {
+std::shared_ptr<GroupImpl> World::group(uint32_t id, uint64_t generation,
+                                        std::vector<int> world_ranks) {
   auto transport = fabric_->connect(id, world_ranks);
-  return std::make_shared<JobGroup>(shared_from_this(), std::move(transport),
-                                    options_for(*job_, id, std::move(world_ranks)));
+  GroupOptions options = options_for(*job_);
+  options.generation = generation;
+  options.group = id;
+  options.world_ranks = std::move(world_ranks);
+  options.origin = shared_from_this();
+  return std::make_shared<JobGroup>(shared_from_this(), std::move(transport), std::move(options));
 }
 
 }  // namespace mlx::core::distributed

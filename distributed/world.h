@@ -12,7 +12,7 @@
 
 namespace mlx::core::distributed {
 
-class World : public std::enable_shared_from_this<World> {
+class World final : public detail::Origin, public std::enable_shared_from_this<World> {
  public:
   /// `id` is that of the group of all ranks: another one for each world of the
   /// same job, below Job::kFirstFreeGroup.
@@ -24,10 +24,14 @@ class World : public std::enable_shared_from_this<World> {
   /// The group of all ranks of the job, in their order.
   std::shared_ptr<detail::GroupImpl> everyone();
 
-  /// A group of these ranks, in that order; this process is among them. All of
-  /// them call it at the same point, with an id that none of them has used.
+  uint32_t next_id() override { return job_->next_id(); }
+  bool take_ids(uint32_t first, uint32_t end) override { return job_->take_ids(first, end); }
   /// It hears what happens to the job's ranks as long as it lives.
-  std::shared_ptr<detail::GroupImpl> group(uint32_t id, std::vector<int> world_ranks);
+  std::shared_ptr<detail::GroupImpl> group(uint32_t id, uint64_t generation,
+                                           std::vector<int> world_ranks) override;
+  Meeting meet_again(uint32_t group, const std::vector<int>& world_ranks) override {
+    return job_->meet(group, world_ranks);
+  }
 
  private:
   const std::shared_ptr<Job> job_;

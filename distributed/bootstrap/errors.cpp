@@ -11,8 +11,10 @@ void throw_failure(const Failure& failure, Circumstances where) {
   std::string message = concat("[", where.operation, "] ", failure.text, " (seen by rank ",
                                where.rank, " in #", where.number, " ", where.operation, " of ",
                                where.bytes, " bytes, after ", where.elapsed.count(), " ms).");
-  const bool involved = where.rank == failure.rank || where.rank == failure.reporter;
-  where.peer = where.rank == failure.rank ? failure.reporter : failure.rank;
+  const bool everybody = failure.rank < 0;
+  const bool involved = everybody || where.rank == failure.rank || where.rank == failure.reporter;
+  where.peer = everybody || where.rank == failure.rank ? failure.reporter : failure.rank;
+  if (where.peer == where.rank) where.peer = -1;
   switch (failure.kind) {
     case Failure::Kind::lost:
     case Failure::Kind::left:

@@ -61,7 +61,7 @@ struct Failure {
   enum class Kind : uint8_t {
     lost,     ///< `rank` died or is silent
     left,     ///< `rank` finished; what it had sent is still good
-    desync,   ///< `reporter` and `rank` are at different collectives
+    desync,   ///< `reporter` and `rank` (-1: all) are at different collectives
     timeout,  ///< `reporter` waited for `rank` until its deadline
     aborted,  ///< `reporter` gave the group up
   };

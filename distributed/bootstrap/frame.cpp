@@ -104,7 +104,7 @@ std::optional<Frame> FrameStream::take() {
   if (in_.size() < sizeof h) return std::nullopt;
   std::memcpy(&h, in_.data(), sizeof h);
   if (h.key_bytes > kMostBytes || h.value_bytes > kMostBytes ||
-      h.type > static_cast<uint32_t>(Frame::Type::silence)) {
+      h.type > static_cast<uint32_t>(Frame::Type::leave)) {
     broken_ = true;
     in_.clear();
     return std::nullopt;

@@ -15,7 +15,7 @@
 namespace mlx::core::distributed {
 
 struct Frame {
-  enum class Type : uint8_t { beat, set, get, value, failure, farewell, silence };
+  enum class Type : uint8_t { beat, set, get, value, failure, farewell, silence, meet, leave };
 
   Type type = Type::beat;
   std::string key;

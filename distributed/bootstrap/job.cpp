@@ -77,6 +77,18 @@ void Job::learn_the_others(Deadline deadline) {
   }
 }
 
+bool Job::take_ids(uint32_t first, uint32_t end) {
+  uint32_t next = next_group_;
+  while (next <= first) {
+    if (next_group_.compare_exchange_weak(next, end)) return true;
+  }
+  return false;
+}
+
+Meeting Job::meet(uint32_t group, const std::vector<int>& ranks) {
+  return rendezvous_->meet(group, ranks, after(environment_.limits.connect));
+}
+
 void Job::hear(const Failure& failure) {
   // Under the lock, so that unsubscribe() waits for a call in progress.
   const std::lock_guard lock(mutex_);

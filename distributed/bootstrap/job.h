@@ -3,6 +3,7 @@
 // This process as a member of its job: where the other ranks are, and word of
 // what happens to them.
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,6 +45,14 @@ class Job {
   /// Where the ranks can leave each other word.
   Rendezvous& rendezvous() { return *rendezvous_; }
 
+  /// Group ids that this process has not used start here. Those of take_ids()
+  /// are used afterwards; false, and none is, when one of them was before.
+  uint32_t next_id() const { return next_group_; }
+  bool take_ids(uint32_t first, uint32_t end);
+
+  /// Meets those of a group's ranks that are still in the job, see Rendezvous::meet.
+  Meeting meet(uint32_t group, const std::vector<int>& ranks);
+
   /// The socket on which connections for data arrive. For one owner.
   Socket take_listener() { return std::move(listener_); }
 
@@ -71,6 +80,8 @@ class Job {
   Environment environment_;
   Socket listener_;
   std::vector<Member> members_;
+
+  std::atomic<uint32_t> next_group_ = kFirstFreeGroup;
 
   std::mutex mutex_;
   std::map<int, Listener> listeners_;  // by mutex_

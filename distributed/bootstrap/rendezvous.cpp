@@ -22,6 +22,7 @@ struct Rendezvous::Impl {
   void put(Frame frame);
   void handle(const Frame& frame);
   void server_gone(bool orderly);
+  std::string take_answer(const std::string& key, Deadline deadline);
   void say_farewell();
   bool exchange();
   std::optional<Frame> take();
@@ -39,7 +40,7 @@ struct Rendezvous::Impl {
   std::map<std::string, std::string> table;  // by mutex
   bool stopping = false;                     // by mutex
   bool gone = false;                         // by mutex
-  std::string lost;                          // by mutex: who died, in a sentence
+  std::map<int, std::string> lost;           // by mutex: who died, in a sentence
   std::thread thread;
 };
 
@@ -142,7 +143,7 @@ void Rendezvous::Impl::handle(const Frame& frame) {
     listener(*failure);
     if (failure->kind != Failure::Kind::lost) return;
     const std::lock_guard lock(mutex);
-    lost = failure->text;
+    lost.emplace(failure->rank, failure->text);
     changed.notify_all();
   } else if (frame.type == Frame::Type::silence) {
     const auto silence = to_silence(frame);
@@ -170,6 +171,21 @@ void Rendezvous::Impl::server_gone(bool orderly) {
   }
 }
 
+// The value, which is used once; empty if there is none by the deadline.
+std::string Rendezvous::Impl::take_answer(const std::string& key, Deadline deadline) {
+  std::unique_lock lock(mutex);
+  changed.wait_until(lock, deadline, [&] { return gone || table.contains(key); });
+  auto answer = table.extract(key);
+  if (!answer.empty()) return answer.mapped();
+  if (!gone) return {};
+  throw PeerLostError(
+      launcher_serves
+          ? "[shrink] The ranks cannot meet again: this one has lost the launcher, or was given "
+            "up as lost."
+          : "[shrink] The ranks cannot meet again: the rendezvous went with rank 0, or this one "
+            "was given up as lost. Where the launcher serves it, it outlives every rank.");
+}
+
 Rendezvous::Rendezvous(const Environment& environment, Listener listener, Deadline deadline,
                        Watch watch)
     : impl_(std::make_unique<Impl>(environment, std::move(listener), deadline, std::move(watch))) {}
@@ -180,17 +196,37 @@ void Rendezvous::set(std::string_view key, std::string_view value) {
   impl_->put({Frame::Type::set, std::string(key), std::string(value)});
 }
 
-std::string Rendezvous::get(std::string_view key, Deadline deadline) {
+std::string Rendezvous::get(std::string_view key, Deadline deadline, int needed) {
   const std::string name(key);
   impl_->put({Frame::Type::get, name, {}});
   std::unique_lock lock(impl_->mutex);
+  const auto& lost = impl_->lost;
+  const auto dead = [&] { return needed == kAnyRank ? lost.begin() : lost.find(needed); };
   const bool told = impl_->changed.wait_until(lock, deadline, [&] {
-    return impl_->gone || !impl_->lost.empty() || impl_->table.contains(name);
+    return impl_->gone || dead() != lost.end() || impl_->table.contains(name);
   });
   if (!told) throw TimeoutError(concat("[init] Nobody has set \"", name, "\" in time."));
-  if (!impl_->lost.empty()) throw PeerLostError(concat("[init] ", impl_->lost, "."));
+  if (dead() != lost.end()) {
+    Circumstances where;
+    where.peer = dead()->first;
+    throw PeerLostError(concat("[init] ", dead()->second, "."), where);
+  }
   if (!impl_->table.contains(name)) throw PeerLostError("[init] The rendezvous is gone.");
   return impl_->table[name];
+}
+
+Meeting Rendezvous::meet(uint32_t group, const std::vector<int>& ranks, Deadline deadline) {
+  const std::string key = Meetings::key(group, ranks);
+  impl_->put({Frame::Type::meet, key, {}});
+  std::string answer = impl_->take_answer(key, deadline);
+  if (answer.empty()) {
+    // The server decides whether we were still in time.
+    impl_->put({Frame::Type::leave, key, {}});
+    answer = impl_->take_answer(key, after(impl_->heartbeat_limit));
+  }
+  if (const auto meeting = Meetings::read_answer(answer)) return *meeting;
+  throw TimeoutError(concat("[shrink] The ranks have not all come in time: rank ", answer,
+                            " is alive but has not asked to shrink the group."));
 }
 
 void Rendezvous::report(const Failure& failure) { impl_->put(to_frame(failure)); }

@@ -18,6 +18,7 @@
 #include "mlx/distributed/bootstrap/environment.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/bootstrap/frame.h"
+#include "mlx/distributed/bootstrap/meetings.h"
 #include "mlx/distributed/bootstrap/secret.h"
 
 namespace mlx::core::distributed {
@@ -74,9 +75,16 @@ class Rendezvous {
   ~Rendezvous();
 
   void set(std::string_view key, std::string_view value);
+  static constexpr int kAnyRank = -1;
   /// The value, as soon as somebody has set it.
-  /// Errors: TimeoutError; PeerLostError when the server or a rank has died.
-  std::string get(std::string_view key, Deadline deadline);
+  /// Errors: TimeoutError; PeerLostError when the server or `needed` has died.
+  std::string get(std::string_view key, Deadline deadline, int needed = kAnyRank);
+
+  /// Those of `ranks` who still are in the job, when all of them have called this.
+  /// `group` tells meetings of the same ranks apart.
+  /// Errors: TimeoutError naming who has not come; PeerLostError when the server
+  ///         is gone.
+  Meeting meet(uint32_t group, const std::vector<int>& ranks, Deadline deadline);
 
   /// Tells every other rank. The listeners of the others are called, not ours.
   void report(const Failure& failure);

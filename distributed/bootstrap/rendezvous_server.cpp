@@ -9,6 +9,7 @@
 #include "mlx/distributed/bootstrap/doorkeeper.h"
 #include "mlx/distributed/bootstrap/frame.h"
 #include "mlx/distributed/bootstrap/log.h"
+#include "mlx/distributed/bootstrap/meetings.h"
 #include "mlx/distributed/bootstrap/rendezvous.h"
 
 namespace mlx::core::distributed {
@@ -37,6 +38,7 @@ struct RendezvousServer::Impl {
   void dismiss(Client& client, Failure::Kind kind, const std::string& why);
   void look_for_silence();
   bool knows(int rank) const;
+  Client* client_of(int rank);
 
   Options options;
   Endpoint address;
@@ -47,6 +49,7 @@ struct RendezvousServer::Impl {
   std::vector<std::unique_ptr<Client>> clients;
   std::map<std::string, std::string, std::less<>> table;
   std::vector<Failure> departures;  // told to those who come later
+  Meetings meetings;
   RareWarnings warnings;
   Deadline awake = Clock::now();
   Deadline beat = awake;
@@ -56,7 +59,11 @@ struct RendezvousServer::Impl {
 RendezvousServer::Impl::Impl(Options o)
     : options(std::move(o)),
       door(listen_on(options.address), options.secret,
-           {options.generation, -1, Identity::Purpose::rendezvous, 0}, options.handshake_limit) {
+           {options.generation, -1, Identity::Purpose::rendezvous, 0}, options.handshake_limit),
+      meetings([this](int rank) { return client_of(rank) != nullptr; },
+               [this](int rank, const std::string& key, const std::string& answer) {
+                 client_of(rank)->stream.put({Frame::Type::value, key, answer});
+               }) {
   address = {options.address.host, local_endpoint(door.listener()).port};
   thread = std::thread([this] { run(); });
 }
@@ -93,6 +100,13 @@ bool RendezvousServer::Impl::knows(int rank) const {
   const auto same = [rank](const auto& x) { return x.rank == rank; };
   return std::any_of(departures.begin(), departures.end(), same) ||
          std::any_of(clients.begin(), clients.end(), [&](const auto& c) { return same(*c); });
+}
+
+// Null for who is not in the job, or no longer.
+RendezvousServer::Impl::Client* RendezvousServer::Impl::client_of(int rank) {
+  const auto at = std::find_if(clients.begin(), clients.end(),
+                               [&](const auto& c) { return c->rank == rank && !c->gone; });
+  return at == clients.end() ? nullptr : at->get();
 }
 
 void RendezvousServer::Impl::admit(Doorkeeper::Guest guest) {
@@ -152,6 +166,12 @@ void RendezvousServer::Impl::handle(Client& client, const Frame& frame) {
     case Frame::Type::silence:
       if (const auto silence = to_silence(frame)) pass_on(client.rank, *silence);
       break;
+    case Frame::Type::meet:
+      meetings.come(client.rank, frame.key);
+      break;
+    case Frame::Type::leave:
+      meetings.leave(client.rank, frame.key);
+      break;
     case Frame::Type::beat:
     case Frame::Type::value:
       break;
@@ -182,6 +202,7 @@ void RendezvousServer::Impl::dismiss(Client& client, Failure::Kind kind, const s
   departures.push_back(
       {kind, Failure::kEveryGroup, client.rank, -1, concat("Rank ", client.rank, " ", why)});
   tell_others(&client, departures.back());
+  meetings.look_again();
 }
 
 void RendezvousServer::Impl::look_for_silence() {

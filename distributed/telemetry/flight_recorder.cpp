@@ -1,71 +1,139 @@
 #include "mlx/distributed/telemetry/flight_recorder.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/log.h"
+#include "mlx/distributed/telemetry/flight_dump.h"
 
 namespace mlx::core::distributed {
 namespace {
 
-// Microseconds since 1970: clocks of several ranks can be laid side by side.
-int64_t wall_us(Clock::time_point time) {
-  const auto ago = Clock::now() - time;
-  const auto wall = std::chrono::system_clock::now() - ago;
-  return std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
+int64_t nanoseconds(auto duration) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(duration).count();
+}
+
+int64_t since_start(Clock::time_point time) { return nanoseconds(time.time_since_epoch()); }
+
+// The same moment on the clock of the entries and on that of the world.
+nlohmann::json clocks() {
+  return {{"monotonic_ns", since_start(Clock::now())},
+          {"wall_ns", nanoseconds(std::chrono::system_clock::now().time_since_epoch())}};
+}
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+// Where it says the same, two processes share a monotonic clock.
+std::string boot_id() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+std::string reduction_name(Reduction reduction) {
+  static constexpr const char* kNames[] = {"none", "sum", "prod", "min", "max"};
+  return kNames[static_cast<size_t>(reduction)];
 }
 
 }  // namespace
 
-void FlightRecorder::began(const Header& header, Operation operation, int peer) {
+FlightRecorder::FlightRecorder(Subject subject) : subject_(std::move(subject)) {
+  list_recorder(this);
+}
+
+FlightRecorder::~FlightRecorder() { unlist_recorder(this); }
+
+void FlightRecorder::began(const Header& header, Operation operation, int peer,
+                           Clock::time_point queued, Clock::time_point started) {
   const std::lock_guard lock(mutex_);
   ++count_;
-  last() = {header, operation, State::running, peer, Clock::now(), {}};
+  last() = {header, operation, State::running, peer, queued, started, {}};
 }
 
-void FlightRecorder::ended() {
+void FlightRecorder::finish(State state) {
+  const auto now = Clock::now();
   const std::lock_guard lock(mutex_);
-  last().state = State::done;
-  last().ended = Clock::now();
+  last().state = state;
+  last().ended = now;
 }
 
-void FlightRecorder::failed(const std::string& why) {
+void FlightRecorder::ended() { finish(State::done); }
+
+void FlightRecorder::failed() { finish(State::failed); }
+
+void FlightRecorder::poisoned(const std::string& why) {
   const std::lock_guard lock(mutex_);
-  last().state = State::failed;
-  last().ended = Clock::now();
-  error_ = why;
+  if (error_.empty()) error_ = why;
 }
 
 std::string FlightRecorder::json() const {
   static constexpr const char* kStates[] = {"running", "done", "failed"};
-  const std::lock_guard lock(mutex_);
+  const auto world = [&](int rank) { return subject_.world_ranks[static_cast<size_t>(rank)]; };
+  nlohmann::json all{{"format", 1},
+                     {"group", subject_.group},
+                     {"generation", subject_.generation},
+                     {"rank", world(subject_.rank)},
+                     {"members", subject_.world_ranks},
+                     {"pid", getpid()},
+                     {"host", host_name()},
+                     {"boot_id", boot_id()},
+                     {"clock", clocks()}};
   nlohmann::json entries = nlohmann::json::array();
+  const std::lock_guard lock(mutex_);
   for (uint64_t i = count_ - std::min<uint64_t>(count_, kEntries); i < count_; ++i) {
     const Entry& e = entries_[i % kEntries];
+    const Dtype dtype = dtype_of(static_cast<Dtype::Val>(e.header.dtype));
     nlohmann::json entry{{"number", e.header.sequence},
                          {"operation", operation_name(e.operation, e.header.reduction)},
-                         {"dtype", dtype_name(dtype_of(static_cast<Dtype::Val>(e.header.dtype)))},
+                         {"reduction", reduction_name(e.header.reduction)},
+                         {"dtype", dtype_name(dtype)},
+                         {"count", e.header.bytes / dtype.size()},
                          {"bytes", e.header.bytes},
                          {"state", kStates[static_cast<size_t>(e.state)]},
-                         {"began_us", wall_us(e.began)}};
-    if (e.peer >= 0) entry["peer"] = e.peer;
-    if (e.state != State::running) entry["ended_us"] = wall_us(e.ended);
+                         {"queued_ns", since_start(e.queued)},
+                         {"started_ns", since_start(e.started)}};
+    if (e.peer >= 0) entry["peer"] = world(e.peer);
+    if (e.header.tag != 0) entry["tag"] = e.header.tag;
+    if (e.state != State::running) entry["ended_ns"] = since_start(e.ended);
     entries.push_back(std::move(entry));
   }
-  nlohmann::json all{{"rank", rank_}, {"size", size_}, {"group", group_}, {"entries", entries}};
+  all["recorded"] = count_;
+  all["entries"] = std::move(entries);
   if (!error_.empty()) all["error"] = error_;
-  return all.dump(1);
+  return all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string FlightRecorder::file_name() const {
+  const int rank = subject_.world_ranks[static_cast<size_t>(subject_.rank)];
+  std::string name = concat("flight-", subject_.group, "-", rank);
+  if (subject_.generation > 0) name += concat("-", subject_.generation);
+  return name + ".json";
 }
 
 bool FlightRecorder::dump(const std::string& folder) const {
-  const std::string path = concat(folder, "/flight-", group_, "-", rank_, ".json");
+  const std::lock_guard one(dumping_);
+  const std::string path = folder + "/" + file_name();
   const std::string temporary = path + ".tmp";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
   std::ofstream file(temporary);
   file << json() << '\n';
   file.close();
-  return file && std::rename(temporary.c_str(), path.c_str()) == 0;
+  if (file && std::rename(temporary.c_str(), path.c_str()) == 0) return true;
+  std::filesystem::remove(temporary, error);
+  log_warning("Cannot write the flight record " + path + ".");
+  return false;
 }
 
 }  // namespace mlx::core::distributed

@@ -61,4 +61,18 @@ std::vector<std::unique_ptr<Transport>> make_memory_transports(int ranks) {
   return transports;
 }
 
+std::unique_ptr<Transport> MemoryFabric::connect(uint32_t group,
+                                                 const std::vector<int>& world_ranks, int self) {
+  const std::lock_guard lock(mutex_);
+  const auto [at, is_first] = waiting_.try_emplace(Key{group, world_ranks});
+  auto& transports = at->second;
+  if (is_first) {
+    auto all = make_memory_transports(static_cast<int>(world_ranks.size()));
+    for (size_t i = 0; i < all.size(); ++i) transports.emplace(world_ranks[i], std::move(all[i]));
+  }
+  auto own = std::move(transports.extract(self).mapped());
+  if (transports.empty()) waiting_.erase(at);
+  return own;
+}
+
 }  // namespace mlx::core::distributed

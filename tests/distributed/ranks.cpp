@@ -31,27 +31,94 @@ void on_threads(int ranks, const std::function<void(int)>& body) {
 
 namespace {
 
-detail::GroupOptions options_of(int ranks, Milliseconds limit, const std::string& algorithm) {
-  detail::GroupOptions options;
-  options.world_ranks.resize(static_cast<size_t>(ranks));
-  std::iota(options.world_ranks.begin(), options.world_ranks.end(), 0);
-  options.operation_limit = limit;
-  options.algorithm = algorithm;
-  return options;
-}
-
 // Threads hear of each other's failures directly.
-Groups make_memory_groups(int ranks, Milliseconds limit, const std::string& algorithm) {
+class Board {
+ public:
+  void add(detail::GroupImpl* group) {
+    const std::lock_guard lock(mutex_);
+    groups_.push_back(group);
+  }
+  void remove(detail::GroupImpl* group) {
+    const std::lock_guard lock(mutex_);
+    std::erase(groups_, group);
+  }
+  void tell(const Failure& failure) {
+    const std::lock_guard lock(mutex_);
+    for (auto* group : groups_) group->notice(failure);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<detail::GroupImpl*> groups_;
+};
+
+class MemoryGroup final : public detail::GroupImpl {
+ public:
+  MemoryGroup(std::shared_ptr<Board> board, std::unique_ptr<Transport> transport,
+              detail::GroupOptions options)
+      : GroupImpl(std::move(transport), std::move(options)), board_(std::move(board)) {
+    board_->add(this);
+  }
+  ~MemoryGroup() override { board_->remove(this); }
+
+ private:
+  const std::shared_ptr<Board> board_;
+};
+
+// What all threads share.
+struct Memory {
+  MemoryFabric fabric;
+  std::shared_ptr<Board> board = std::make_shared<Board>();
+  detail::GroupOptions options;
+};
+
+class MemoryOrigin final : public detail::Origin,
+                           public std::enable_shared_from_this<MemoryOrigin> {
+ public:
+  MemoryOrigin(std::shared_ptr<Memory> memory, int rank)
+      : memory_(std::move(memory)), rank_(rank) {}
+
+  uint32_t next_id() override { return next_id_; }
+  bool take_ids(uint32_t first, uint32_t end) override {
+    const bool free = next_id_ <= first;
+    if (free) next_id_ = end;
+    return free;
+  }
+  std::shared_ptr<detail::GroupImpl> group(uint32_t id, uint64_t generation,
+                                           std::vector<int> world_ranks) override {
+    auto transport = memory_->fabric.connect(id, world_ranks, rank_);
+    auto options = memory_->options;
+    options.group = id;
+    options.generation = generation;
+    options.world_ranks = std::move(world_ranks);
+    options.origin = shared_from_this();
+    return std::make_shared<MemoryGroup>(memory_->board, std::move(transport), std::move(options));
+  }
+  Meeting meet_again(uint32_t, const std::vector<int>&) override {
+    throw std::logic_error("threads have no rendezvous");
+  }
+
+ private:
+  const std::shared_ptr<Memory> memory_;
+  const int rank_;
+  uint32_t next_id_ = 1;
+};
+
+Groups make_memory_groups(int ranks, Milliseconds limit, const std::string& algorithm,
+                          bool detail) {
   Groups groups;
-  auto board = std::make_shared<std::vector<detail::GroupImpl*>>();
-  for (auto& transport : make_memory_transports(ranks)) {
-    auto options = options_of(ranks, limit, algorithm);
-    options.report = [board](const Failure& failure) {
-      for (auto* group : *board) group->notice(failure);
-    };
-    groups.ranks.push_back(
-        std::make_shared<detail::GroupImpl>(std::move(transport), std::move(options)));
-    board->push_back(groups.ranks.back().get());
+  auto memory = std::make_shared<Memory>();
+  memory->options.operation_limit = limit;
+  memory->options.algorithm = algorithm;
+  memory->options.detail = detail;
+  memory->options.report = [board = memory->board](const Failure& failure) {
+    board->tell(failure);
+  };
+  std::vector<int> everyone(static_cast<size_t>(ranks));
+  std::iota(everyone.begin(), everyone.end(), 0);
+  for (int rank = 0; rank < ranks; ++rank) {
+    const auto origin = std::make_shared<MemoryOrigin>(memory, rank);
+    groups.ranks.push_back(origin->group(0, 0, everyone));
   }
   return groups;
 }
@@ -62,7 +129,7 @@ std::shared_ptr<Fabric> open_fabric(const std::string& transport, std::shared_pt
 }
 
 Groups make_job_groups(const std::string& transport, int ranks, Milliseconds limit,
-                       const std::string& algorithm) {
+                       const std::string& algorithm, bool detail) {
   Groups groups;
   groups.ranks.resize(static_cast<size_t>(ranks));
   const Secret secret = Secret::random();
@@ -75,6 +142,7 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
     if (mixed) environment.host_id = "host " + std::to_string(rank / 2);
     environment.limits.operation = limit;
     environment.algorithm = algorithm;
+    environment.detail = detail;
     auto job = std::make_shared<Job>(environment);
     auto fabric = open_fabric(transport, job);
     auto world = std::make_shared<World>(std::move(job), std::move(fabric));
@@ -100,9 +168,9 @@ Environment environment_of(int rank, int ranks, const Endpoint& rendezvous, cons
 }
 
 Groups make_groups(const std::string& transport, int ranks, Milliseconds limit,
-                   const std::string& algorithm) {
-  return transport == "memory" ? make_memory_groups(ranks, limit, algorithm)
-                               : make_job_groups(transport, ranks, limit, algorithm);
+                   const std::string& algorithm, bool detail) {
+  return transport == "memory" ? make_memory_groups(ranks, limit, algorithm, detail)
+                               : make_job_groups(transport, ranks, limit, algorithm, detail);
 }
 
 }  // namespace mlx::core::distributed::testing

@@ -27,10 +27,10 @@ struct Groups {
 
 /// `transport`: "memory", a row of the registry, "mixed": auto, where two ranks
 /// at a time believe to be on a host of their own, or "fake_rdma": RDMA over the
-/// stand-in for the library.
+/// stand-in for the library. `detail`: as MLX_DISTRIBUTED_DEBUG=detail.
 Groups make_groups(const std::string& transport, int ranks,
                    Milliseconds operation_limit = Milliseconds{20'000},
-                   const std::string& algorithm = "");
+                   const std::string& algorithm = "", bool detail = false);
 
 /// The environments of a job on the loopback address; a server must run there.
 Environment environment_of(int rank, int ranks, const Endpoint& rendezvous, const Secret& secret);

@@ -29,7 +29,7 @@ class Exchange {
     job_.rendezvous().set(key(job_.rank(), to, what), concat("-", why));
   }
   std::string hear(int from, const std::string& what) {
-    const std::string text = job_.rendezvous().get(key(from, job_.rank(), what), deadline_);
+    const std::string text = job_.rendezvous().get(key(from, job_.rank(), what), deadline_, from);
     if (!text.empty() && text[0] == '+') return text.substr(1);
     throw DistributedError(concat("Rank ", from, " cannot be reached: ", text.substr(1)));
   }

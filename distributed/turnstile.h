@@ -1,0 +1,51 @@
+#pragma once
+
+// Lets one call at a time into a group, in the order in which turns were
+// reserved: the program's, whatever the streams on which the calls run.
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <set>
+
+namespace mlx::core::distributed {
+
+class Turnstile {
+ public:
+  /// The next turn; each must leave. Not 0.
+  uint64_t reserve();
+
+  /// Waits until all earlier turns have left, or for nothing once it is open.
+  void enter(uint64_t turn);
+  /// Also for a turn that has not come and will not be used; a second time is nothing.
+  void leave(uint64_t turn);
+
+  /// Nobody waits any longer: who enters finds that the group has failed.
+  void open();
+
+  /// Enters, and leaves at the end of the scope. 0: reserves a turn first.
+  class Pass {
+   public:
+    Pass(Turnstile& turnstile, uint64_t turn)
+        : turnstile_(turnstile), turn_(turn != 0 ? turn : turnstile.reserve()) {
+      turnstile_.enter(turn_);
+    }
+    ~Pass() { turnstile_.leave(turn_); }
+    Pass(const Pass&) = delete;
+    Pass& operator=(const Pass&) = delete;
+
+   private:
+    Turnstile& turnstile_;
+    const uint64_t turn_;
+  };
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable moved_;
+  uint64_t reserved_ = 0;
+  uint64_t current_ = 1;
+  std::set<uint64_t> left_;  // before their turn had come
+  bool open_ = false;
+};
+
+}  // namespace mlx::core::distributed
