@@ -76,6 +76,15 @@ std::vector<std::vector<Endpoint>> read_hostfile(const std::string& path) {
   return hosts;
 }
 
+// JACCL tells the number of ranks by the device matrix only.
+int rows_of_matrix(const std::string& path) {
+  const auto json = nlohmann::json::parse(read_file(path, "MLX_IBV_DEVICES"), nullptr, false);
+  require(json.is_array() && !json.empty(),
+          "[init] MLX_IBV_DEVICES is no matrix: expected a JSON list with a row for each rank in ",
+          path, ".");
+  return static_cast<int>(json.size());
+}
+
 // Where those who use JACCL or NCCL say that they meet.
 std::optional<Endpoint> other_rendezvous() {
   if (const auto text = text_of("MLX_JACCL_COORDINATOR", "JACCL_COORDINATOR"); !text.empty()) {
@@ -107,7 +116,9 @@ std::string seconds_text(Milliseconds limit) {
 Environment read_environment() {
   Environment e;
   e.rank = number_of(text_of("MLX_RANK").empty() ? "JACCL_RANK" : "MLX_RANK", 0);
-  e.world_size = number_of("MLX_WORLD_SIZE", 1);
+  e.ibv_devices = text_of("MLX_IBV_DEVICES", "JACCL_IBV_DEVICES");
+  const bool by_matrix = text_of("MLX_WORLD_SIZE").empty() && !e.ibv_devices.empty();
+  e.world_size = by_matrix ? rows_of_matrix(e.ibv_devices) : number_of("MLX_WORLD_SIZE", 1);
   if (const std::string path = text_of("MLX_HOSTFILE"); !path.empty()) {
     e.hosts = read_hostfile(path);
     e.world_size = static_cast<int>(e.hosts.size());
@@ -139,7 +150,6 @@ Environment read_environment() {
   e.mpi_library = text_of("MLX_MPI_LIBNAME");
   e.started_by_mpi =
       !text_of("OMPI_COMM_WORLD_SIZE").empty() || !text_of("PMIX_RANK", "PMI_RANK").empty();
-  e.ibv_devices = text_of("MLX_IBV_DEVICES", "JACCL_IBV_DEVICES");
   e.ibv_port = number_of("MLX_IBV_PORT", 0);
   e.ibv_gid_index = number_of("MLX_IBV_GID_INDEX", -1);
   const std::string ring = text_of("MLX_JACCL_RING", "JACCL_RING");

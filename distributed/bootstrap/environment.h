@@ -24,7 +24,7 @@ struct Limits {
 /// One process's view of its job.
 struct Environment {
   int rank = 0;        ///< MLX_RANK
-  int world_size = 1;  ///< MLX_WORLD_SIZE, or the length of the hostfile
+  int world_size = 1;  ///< MLX_WORLD_SIZE, or the length of the hostfile or device matrix
   /// MLX_LOCAL_RANK (or OMPI_COMM_WORLD_LOCAL_RANK): number among the ranks of this host.
   int local_rank = 0;
   uint64_t generation = 0;  ///< MLX_GENERATION: counts restarts of the job

@@ -36,8 +36,8 @@ start_ranks() {  # BODY RANKS MATRIX [NAME=VALUE...]: a job of processes, in $pi
   echo "$matrix" >"$here/matrix"
   pids=()
   for ((rank = 0; rank < ranks; ++rank)); do
-    env ${body:+"MLX_TEST_BODY=$body"} MLX_RANK=$rank MLX_WORLD_SIZE="$ranks" MLX_JOB_SECRET=guest \
-      MLX_RENDEZVOUS=127.0.0.1:$port MLX_TRANSPORT=rdma MLX_IBV_DEVICES="$here/matrix" "$@" \
+    env ${body:+"MLX_TEST_BODY=$body"} MLX_RANK=$rank MLX_JOB_SECRET=guest \
+      MLX_JACCL_COORDINATOR=127.0.0.1:$port MLX_TRANSPORT=rdma MLX_IBV_DEVICES="$here/matrix" "$@" \
       "$programs/$program" "${arguments[@]}" >"$here/output.$rank" 2>&1 &
     pids+=($!)
   done

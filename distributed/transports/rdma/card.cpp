@@ -42,7 +42,8 @@ std::string Card::encode() const {
                     mtu,   most_bytes,  lid,          static_cast<uint16_t>(gids.size())};
   std::string text(sizeof fixed + gids.size() * sizeof(Gid), '\0');
   std::memcpy(text.data(), &fixed, sizeof fixed);
-  std::memcpy(text.data() + sizeof fixed, gids.data(), gids.size() * sizeof(Gid));
+  std::copy_n(reinterpret_cast<const char*>(gids.data()), gids.size() * sizeof(Gid),
+              text.begin() + sizeof fixed);
   return text;
 }
 
@@ -58,7 +59,7 @@ std::optional<Card> Card::decode(std::string_view text) {
   Card card{fixed.pair_number, fixed.first_packet, fixed.slots, fixed.mtu,
             fixed.most_bytes,  fixed.lid,          {}};
   card.gids.resize(fixed.gids);
-  std::memcpy(card.gids.data(), text.data(), text.size());
+  std::copy(text.begin(), text.end(), reinterpret_cast<char*>(card.gids.data()));
   return card;
 }
 

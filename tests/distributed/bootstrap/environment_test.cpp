@@ -82,6 +82,20 @@ TEST_F(Files, HoldTheHostsAndTheSecret) {
   EXPECT_EQ(e.secret.text(), "s3cret");
 }
 
+TEST_F(Files, OfJacclDescribeAJob) {
+  const auto matrix = write("matrix", R"([[null, "a"], ["a", null]])");
+  const Environment e = read_with({{"JACCL_RANK", "1"},
+                                   {"JACCL_IBV_DEVICES", matrix},
+                                   {"JACCL_COORDINATOR", "10.0.0.1:5000"},
+                                   {"JACCL_RING", "1"}});
+  EXPECT_EQ(e.rank, 1);
+  EXPECT_EQ(e.world_size, 2);
+  EXPECT_EQ(e.rendezvous, (Endpoint{"10.0.0.1", 5000}));
+  EXPECT_EQ(e.ibv_devices, matrix);
+  EXPECT_TRUE(e.jaccl_ring);
+  EXPECT_THROW(read_with({{"MLX_IBV_DEVICES", write("matrix", "{}")}}), std::invalid_argument);
+}
+
 TEST_F(Files, ThatMakeNoSenseAreRefused) {
   for (const char* text : {"", "{}", "[]", "[[]]", "[[5]]", "[[\"nowhere\"]]"}) {
     EXPECT_THROW(read_with({{"MLX_HOSTFILE", write("hosts", text)}}), std::invalid_argument)
