@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing needs; with --bench
-# also those of the benchmarks, with --rdma those of the test over RDMA
+# also those of the benchmarks, with --fuzz those of scripts/fuzz.sh, with --rdma those of the test over RDMA
 # (docs/rdma.md). Safe to run again.
 set -euo pipefail
 
@@ -8,15 +8,16 @@ packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
   libopenblas-openmp-dev liblapacke-dev libdnnl-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libibverbs-dev
-  libgtest-dev libgmock-dev openmpi-bin
+  libgtest-dev libgmock-dev openmpi-bin iproute2
   dataset-fashion-mnist
 )
 for option in "$@"; do
   case "$option" in
     --bench) packages+=(libbenchmark-dev libopenmpi-dev) ;;
+    --fuzz) packages+=(clang libomp-dev) ;;
     --rdma) packages+=(qemu-system-x86 busybox-static cpio iproute2 rdma-core ibverbs-providers perftest) ;;
     *)
-      echo "usage: scripts/setup.sh [--bench] [--rdma]" >&2
+      echo "usage: scripts/setup.sh [--bench] [--fuzz] [--rdma]" >&2
       exit 2
       ;;
   esac

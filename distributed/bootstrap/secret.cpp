@@ -33,7 +33,18 @@ Secret Secret::random() {
   return Secret(std::move(text));
 }
 
+namespace {
+
+// The library would clean up in an exit handler, while threads of groups in
+// static variables still shake hands.
+void keep_library_to_the_end() {
+  [[maybe_unused]] static const int done = OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, nullptr);
+}
+
+}  // namespace
+
 Digest hmac(const Secret& secret, std::initializer_list<std::span<const std::byte>> parts) {
+  keep_library_to_the_end();
   std::vector<std::byte> all;
   for (const auto part : parts) all.insert(all.end(), part.begin(), part.end());
   Digest digest;
