@@ -14,6 +14,7 @@
 namespace mlx::core::distributed {
 namespace {
 
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
@@ -104,7 +105,9 @@ TEST(Mpi, WaitingNeedsLittleOfTheProcessor) { expect_right(run("idle", 2), 2); }
 
 TEST(Mpi, AKilledRankEndsTheJob) {
   const Result result = run("die", 3);
-  EXPECT_THAT(result.finished.err, HasSubstr("signal 9"));
+  // Whichever mpirun hears of first: the signal, or a rank that has heard of it.
+  EXPECT_THAT(result.finished.err + result.finished.out,
+              AnyOf(HasSubstr("signal 9"), HasSubstr("Rank 1 is lost")));
   EXPECT_NE(result.finished.exit_code, 0);
   EXPECT_LT(result.finished.seconds, 20);
   EXPECT_THAT(result.left_over, IsEmpty());
