@@ -13,11 +13,11 @@
 namespace mlx::core::distributed::rdma {
 namespace {
 
-// What the ranks of a group tell each other, through the rendezvous, while they
+// What the ranks of a group leave for each other at the rendezvous while they
 // make their pairs. An error goes in the place of what was expected.
-class Exchange {
+class Notes {
  public:
-  Exchange(Job& job, uint32_t group)
+  Notes(Job& job, uint32_t group)
       : job_(job),
         prefix_(concat("rdma/", job.environment().generation, "/", group, "/")),
         deadline_(after(job.environment().limits.connect)) {}
@@ -93,11 +93,11 @@ class RdmaFabric final : public Fabric {
     const auto here = std::count_if(world_ranks.begin(), world_ranks.end(), [this](int peer) {
       return job_->member(peer).host_id == job_->member(job_->rank()).host_id;
     });
-    Exchange exchange(*job_, group);
+    Notes notes(*job_, group);
     Ends ends(world_ranks.size());
     try {
-      make_pairs(exchange, world_ranks, rank, ends);
-      join_pairs(exchange, world_ranks, ends);
+      make_pairs(notes, world_ranks, rank, ends);
+      join_pairs(notes, world_ranks, ends);
     } catch (const DistributedError&) {
       // No farewells to those who may not be there.
       for (const auto& end : ends) {
@@ -131,8 +131,7 @@ class RdmaFabric final : public Fabric {
 
   // Does it for the pairs with all joined peers; when that fails, they hear of it.
   template <typename Body>
-  void for_pairs(Exchange& exchange, const std::vector<int>& world_ranks, const char* what,
-                 Body body) {
+  void for_pairs(Notes& notes, const std::vector<int>& world_ranks, const char* what, Body body) {
     const auto joined = [&](const auto& action) {
       for (size_t i = 0; i < world_ranks.size(); ++i) {
         if (name_of(world_ranks[i])) action(i, world_ranks[i]);
@@ -141,33 +140,33 @@ class RdmaFabric final : public Fabric {
     try {
       joined(body);
     } catch (const DistributedError& error) {
-      joined([&](size_t, int peer) { exchange.complain(peer, what, error.what()); });
+      joined([&](size_t, int peer) { notes.complain(peer, what, error.what()); });
       throw;
     }
   }
 
-  void make_pairs(Exchange& exchange, const std::vector<int>& world_ranks, int rank, Ends& ends) {
-    for_pairs(exchange, world_ranks, "card", [&](size_t i, int peer) {
+  void make_pairs(Notes& notes, const std::vector<int>& world_ranks, int rank, Ends& ends) {
+    for_pairs(notes, world_ranks, "card", [&](size_t i, int peer) {
       ends[i].pair = std::make_shared<QueuePair>(device(*name_of(peer)));
       ends[i].link = make_rdma_link(ends[i].pair, rank, static_cast<int>(i));
     });
-    for_pairs(exchange, world_ranks, "card", [&](size_t i, int peer) {
-      exchange.tell(peer, "card", ends[i].pair->card().encode());
-    });
+    for_pairs(notes, world_ranks, "card",
+              [&](size_t i, int peer) { notes.tell(peer, "card", ends[i].pair->card().encode()); });
   }
 
   // Returns when the other ends can receive: what reaches one that cannot is
   // sent again only after a long while.
-  void join_pairs(Exchange& exchange, const std::vector<int>& world_ranks, Ends& ends) {
-    for_pairs(exchange, world_ranks, "ready", [&](size_t i, int peer) {
-      const auto card = Card::decode(exchange.hear(peer, "card"));
+  void join_pairs(Notes& notes, const std::vector<int>& world_ranks, Ends& ends) {
+    for_pairs(notes, world_ranks, "ready", [&](size_t i, int peer) {
+      const auto card = Card::decode(notes.hear(peer, "card"));
       if (!card) throw DistributedError(concat("[rdma] Rank ", peer, " sent no valid card."));
       ends[i].pair->connect(*card);
     });
-    for_pairs(exchange, world_ranks, "ready",
-              [&](size_t, int peer) { exchange.tell(peer, "ready", ""); });
-    for_pairs(exchange, world_ranks, "use",
-              [&](size_t, int peer) { exchange.hear(peer, "ready"); });
+    for_pairs(notes, world_ranks, "ready",
+              [&](size_t, int peer) { notes.tell(peer, "ready", ""); });
+    for (const int peer : world_ranks) {
+      if (name_of(peer)) notes.hear(peer, "ready");
+    }
   }
 
   const std::shared_ptr<Job> job_;

@@ -1,248 +1,17 @@
 #include "distributed/rdma/fake_verbs.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <condition_variable>
-#include <cstring>
-#include <deque>
-#include <map>
-#include <mutex>
 #include <string>
-#include <thread>
-#include <vector>
+
+#include "distributed/rdma/fake_world.h"
 
 namespace mlx::core::distributed::testing {
 namespace {
 
-struct FakeDevice : ibv_device {};
-
-struct FakeContext : ibv_context {};
-
-struct FakeRegion : ibv_mr {
-  int access;
-};
-
-struct FakeChannel : ibv_comp_channel {
-  std::deque<ibv_cq*> events;
-};
-
-struct FakeQueue : ibv_cq {
-  std::deque<ibv_wc> completions;
-  bool armed = false;
-  int unacknowledged = 0;
-};
-
-struct Receive {
-  uint64_t id;
-  ibv_sge into;
-};
-
-struct Request {
-  uint64_t id;
-  ibv_wr_opcode opcode;
-  ibv_sge from;
-  std::vector<std::byte> inline_data;
-  bool is_inline;
-  uint64_t remote_address;
-  uint32_t remote_key;
-  uint32_t imm_data;
-};
-
-struct FakePair : ibv_qp {
-  ibv_qp_cap cap;
-  uint32_t peer = 0;
-  std::deque<Receive> receives;
-  std::deque<Request> requests;
-  unsigned requests_under_way = 0;
-};
-
-// Everything, behind one lock.
-class World {
- public:
-  World() : carrier_([this] { carry(); }) {}
-  ~World() {
-    {
-      const std::lock_guard lock(mutex);
-      stopping_ = true;
-    }
-    work.notify_all();
-    carrier_.join();
-  }
-
-  std::mutex mutex;
-  std::condition_variable work;
-  FakeDevices devices;
-  FakeCounts counts;
-  int fail_in = -1;
-  ibv_wc_status failure = IBV_WC_SUCCESS;
-  uint32_t next_number = 100;
-  std::map<uint32_t, FakePair*> pairs;
-  std::map<uint32_t, FakeRegion*> regions;  // by key; local and remote keys are the same
-
-  // Whether the bytes lie in the region of that key and it allows the access.
-  bool may(uint32_t key, uint64_t address, uint64_t bytes, int access, const ibv_pd* domain) {
-    const auto at = regions.find(key);
-    if (at != regions.end()) {
-      const FakeRegion& r = *at->second;
-      const auto begin = reinterpret_cast<uintptr_t>(r.addr);
-      if (address >= begin && address + bytes <= begin + r.length && r.pd == domain &&
-          (r.access & access) == access) {
-        return true;
-      }
-    }
-    ++counts.wrong_accesses;
-    return false;
-  }
-
-  void complete(ibv_cq* queue, const ibv_wc& completion) {
-    auto* q = static_cast<FakeQueue*>(queue);
-    if (static_cast<int>(q->completions.size()) >= q->cqe) ++counts.overflows;
-    q->completions.push_back(completion);
-    if (!q->armed) return;
-    q->armed = false;
-    ++q->unacknowledged;
-    static_cast<FakeChannel*>(q->channel)->events.push_back(q);
-    eventfd_write(q->channel->fd, 1);
-  }
-
-  void complete_request(FakePair& pair, const Request& request, ibv_wc_status status) {
-    ibv_wc completion{};
-    completion.wr_id = request.id;
-    completion.status = status;
-    completion.opcode = request.opcode == IBV_WR_SEND ? IBV_WC_SEND : IBV_WC_RDMA_WRITE;
-    completion.qp_num = pair.qp_num;
-    --pair.requests_under_way;
-    complete(pair.send_cq, completion);
-  }
-
-  void complete_receive(FakePair& pair, uint64_t id, ibv_wc_opcode opcode, uint64_t bytes,
-                        uint32_t imm_data, ibv_wc_status status = IBV_WC_SUCCESS) {
-    ibv_wc completion{};
-    completion.wr_id = id;
-    completion.status = status;
-    completion.opcode = opcode;
-    completion.byte_len = static_cast<uint32_t>(bytes);
-    completion.imm_data = imm_data;
-    completion.qp_num = pair.qp_num;
-    complete(pair.recv_cq, completion);
-  }
-
-  void break_pair(FakePair& pair) {
-    pair.state = IBV_QPS_ERR;
-    for (const Receive& r : pair.receives) {
-      complete_receive(pair, r.id, IBV_WC_RECV, 0, 0, IBV_WC_WR_FLUSH_ERR);
-    }
-    pair.receives.clear();
-    for (const Request& r : pair.requests) complete_request(pair, r, IBV_WC_WR_FLUSH_ERR);
-    pair.requests.clear();
-  }
-
- private:
-  void carry() {
-    std::unique_lock lock(mutex);
-    while (true) {
-      FakePair* pair = next_pair();
-      if (!pair) {
-        if (stopping_) return;
-        work.wait(lock);
-        continue;
-      }
-      if (devices.delay.count() > 0) {
-        const uint32_t number = pair->qp_num;
-        lock.unlock();
-        std::this_thread::sleep_for(devices.delay);
-        lock.lock();
-        const auto at = pairs.find(number);
-        if (at == pairs.end() || at->second->requests.empty()) continue;
-        pair = at->second;
-      }
-      const Request request = std::move(pair->requests.front());
-      pair->requests.pop_front();
-      const ibv_wc_status status = run(*pair, request);
-      complete_request(*pair, request, status);
-      if (status != IBV_WC_SUCCESS) break_pair(*pair);
-    }
-  }
-
-  // The pairs take turns.
-  FakePair* next_pair() {
-    for (int round = 0; round < 2; ++round) {
-      for (auto at = pairs.upper_bound(round == 0 ? last_served_ : 0); at != pairs.end(); ++at) {
-        if (at->second->requests.empty()) continue;
-        last_served_ = at->first;
-        return at->second;
-      }
-    }
-    return nullptr;
-  }
-
-  ibv_wc_status run(FakePair& pair, const Request& request) {
-    if (fail_in >= 0 && fail_in-- == 0) return failure;
-    const auto at = pairs.find(pair.peer);
-    const bool there =
-        at != pairs.end() && (at->second->state == IBV_QPS_RTR || at->second->state == IBV_QPS_RTS);
-    if (!there) return IBV_WC_RETRY_EXC_ERR;
-    if (!request.is_inline &&
-        !may(request.from.lkey, request.from.addr, request.from.length, 0, pair.pd)) {
-      return IBV_WC_LOC_PROT_ERR;
-    }
-    FakePair& peer = *at->second;
-    if (request.opcode == IBV_WR_SEND) return send(request, peer);
-    return write(request, peer);
-  }
-
-  static const void* source(const Request& r) {
-    return r.is_inline ? r.inline_data.data() : reinterpret_cast<const void*>(r.from.addr);
-  }
-
-  ibv_wc_status send(const Request& request, FakePair& peer) {
-    ++counts.messages;
-    counts.inline_sends += request.is_inline;
-    if (peer.receives.empty()) {
-      ++counts.not_ready;
-      return IBV_WC_RNR_RETRY_EXC_ERR;
-    }
-    const Receive receive = peer.receives.front();
-    peer.receives.pop_front();
-    const uint64_t bytes = request.from.length;
-    if (bytes > receive.into.length ||
-        !may(receive.into.lkey, receive.into.addr, bytes, IBV_ACCESS_LOCAL_WRITE, peer.pd)) {
-      return IBV_WC_REM_OP_ERR;
-    }
-    std::memcpy(reinterpret_cast<void*>(receive.into.addr), source(request), bytes);
-    complete_receive(peer, receive.id, IBV_WC_RECV, bytes, 0);
-    return IBV_WC_SUCCESS;
-  }
-
-  ibv_wc_status write(const Request& request, FakePair& peer) {
-    const uint64_t bytes = request.from.length;
-    if (bytes > devices.max_message ||
-        !may(request.remote_key, request.remote_address, bytes, IBV_ACCESS_REMOTE_WRITE, peer.pd)) {
-      return IBV_WC_REM_ACCESS_ERR;
-    }
-    counts.written_bytes += bytes;
-    std::memcpy(reinterpret_cast<void*>(request.remote_address), source(request), bytes);
-    if (request.opcode != IBV_WR_RDMA_WRITE_WITH_IMM) return IBV_WC_SUCCESS;
-    if (peer.receives.empty()) {
-      ++counts.not_ready;
-      return IBV_WC_RNR_RETRY_EXC_ERR;
-    }
-    const Receive receive = peer.receives.front();
-    peer.receives.pop_front();
-    complete_receive(peer, receive.id, IBV_WC_RECV_RDMA_WITH_IMM, bytes, request.imm_data);
-    return IBV_WC_SUCCESS;
-  }
-
-  bool stopping_ = false;
-  uint32_t last_served_ = 0;
-  std::thread carrier_;  // last: it uses the others
-};
-
-World& world() {
-  static World instance;
+FakeWorld& world() {
+  static FakeWorld instance;
   return instance;
 }
 
@@ -253,7 +22,7 @@ T* refuse(int error) {
 }
 
 ibv_device** get_device_list(int* count) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   auto** list = new ibv_device*[static_cast<size_t>(w.devices.count) + 1];
   for (int i = 0; i < w.devices.count; ++i) {
@@ -274,14 +43,14 @@ void free_device_list(ibv_device** list) {
 const char* get_device_name(ibv_device* device) { return device->name; }
 
 ibv_context* open_device(ibv_device*) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   ++w.counts.objects;
   return new FakeContext{};
 }
 
 int close_device(ibv_context* context) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   --w.counts.objects;
   delete static_cast<FakeContext*>(context);
@@ -289,7 +58,7 @@ int close_device(ibv_context* context) {
 }
 
 int query_device(ibv_context*, ibv_device_attr* attributes) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   *attributes = {};
   attributes->max_qp_wr = w.devices.max_qp_wr;
@@ -300,7 +69,7 @@ int query_device(ibv_context*, ibv_device_attr* attributes) {
 }
 
 int query_port(ibv_context*, uint8_t, ibv_port_attr* attributes) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   *attributes = {};
   attributes->state = w.devices.active ? IBV_PORT_ACTIVE : IBV_PORT_DOWN;
@@ -324,7 +93,7 @@ ssize_t query_gid_table(ibv_context*, ibv_gid_entry* entries, size_t, uint32_t, 
 }
 
 ibv_pd* alloc_pd(ibv_context* context) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   ++w.counts.objects;
   auto* domain = new ibv_pd{};
@@ -333,7 +102,7 @@ ibv_pd* alloc_pd(ibv_context* context) {
 }
 
 int dealloc_pd(ibv_pd* domain) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   --w.counts.objects;
   delete domain;
@@ -341,7 +110,7 @@ int dealloc_pd(ibv_pd* domain) {
 }
 
 ibv_mr* reg_mr(ibv_pd* domain, void* address, size_t bytes, int access) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   if (bytes > w.devices.most_registered ||
       w.regions.size() >= static_cast<size_t>(w.devices.max_mr)) {
@@ -362,7 +131,7 @@ ibv_mr* reg_mr(ibv_pd* domain, void* address, size_t bytes, int access) {
 }
 
 int dereg_mr(ibv_mr* region) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   --w.counts.objects;
   w.regions.erase(region->lkey);
@@ -371,7 +140,7 @@ int dereg_mr(ibv_mr* region) {
 }
 
 ibv_comp_channel* create_comp_channel(ibv_context* context) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   ++w.counts.objects;
   auto* channel = new FakeChannel{};
@@ -381,7 +150,7 @@ ibv_comp_channel* create_comp_channel(ibv_context* context) {
 }
 
 int destroy_comp_channel(ibv_comp_channel* channel) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   --w.counts.objects;
   close(channel->fd);
@@ -391,7 +160,7 @@ int destroy_comp_channel(ibv_comp_channel* channel) {
 
 ibv_cq* create_cq(ibv_context* context, int entries, void* cq_context, ibv_comp_channel* channel,
                   int) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   ++w.counts.objects;
   auto* queue = new FakeQueue{};
@@ -403,7 +172,7 @@ ibv_cq* create_cq(ibv_context* context, int entries, void* cq_context, ibv_comp_
 }
 
 int destroy_cq(ibv_cq* queue) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   --w.counts.objects;
   std::erase(static_cast<FakeChannel*>(queue->channel)->events, queue);
@@ -414,7 +183,7 @@ int destroy_cq(ibv_cq* queue) {
 int get_cq_event(ibv_comp_channel* channel, ibv_cq** queue, void** cq_context) {
   eventfd_t one;
   if (eventfd_read(channel->fd, &one) != 0) return -1;
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   auto& events = static_cast<FakeChannel*>(channel)->events;
   *queue = events.front();
@@ -424,13 +193,13 @@ int get_cq_event(ibv_comp_channel* channel, ibv_cq** queue, void** cq_context) {
 }
 
 void ack_cq_events(ibv_cq* queue, unsigned count) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   static_cast<FakeQueue*>(queue)->unacknowledged -= static_cast<int>(count);
 }
 
 ibv_qp* create_qp(ibv_pd* domain, ibv_qp_init_attr* attributes) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   if (w.pairs.size() >= static_cast<size_t>(w.devices.max_pairs)) return refuse<ibv_qp>(ENOMEM);
   if (attributes->cap.max_inline_data > w.devices.max_inline || attributes->qp_type != IBV_QPT_RC ||
@@ -468,7 +237,7 @@ bool sane(const ibv_qp_attr& a, int mask, ibv_qp_state from) {
 }
 
 int modify_qp(ibv_qp* qp, ibv_qp_attr* attributes, int mask) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   auto& pair = *static_cast<FakePair*>(qp);
   if (!sane(*attributes, mask, pair.state)) return EINVAL;
@@ -482,7 +251,7 @@ int modify_qp(ibv_qp* qp, ibv_qp_attr* attributes, int mask) {
 }
 
 int destroy_qp(ibv_qp* pair) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   --w.counts.objects;
   w.pairs.erase(pair->qp_num);
@@ -506,7 +275,7 @@ const char* wc_status_str(ibv_wc_status status) {
 }
 
 int post_send(ibv_qp* qp, ibv_send_wr* request, ibv_send_wr**) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   auto& pair = *static_cast<FakePair*>(qp);
   if (pair.state != IBV_QPS_RTS && pair.state != IBV_QPS_ERR) return EINVAL;
@@ -532,7 +301,7 @@ int post_send(ibv_qp* qp, ibv_send_wr* request, ibv_send_wr**) {
 }
 
 int post_recv(ibv_qp* qp, ibv_recv_wr* request, ibv_recv_wr**) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   auto& pair = *static_cast<FakePair*>(qp);
   if (pair.state == IBV_QPS_RESET) return EINVAL;
@@ -546,7 +315,7 @@ int post_recv(ibv_qp* qp, ibv_recv_wr* request, ibv_recv_wr**) {
 }
 
 int poll_cq(ibv_cq* queue, int most, ibv_wc* completions) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   auto& waiting = static_cast<FakeQueue*>(queue)->completions;
   const int n = std::min(most, static_cast<int>(waiting.size()));
@@ -556,7 +325,7 @@ int poll_cq(ibv_cq* queue, int most, ibv_wc* completions) {
 }
 
 int req_notify_cq(ibv_cq* queue, int) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   static_cast<FakeQueue*>(queue)->armed = true;
   return 0;
@@ -594,26 +363,26 @@ constexpr rdma::Verbs kFakeVerbs{get_device_list,
 const rdma::Verbs& fake_verbs() { return kFakeVerbs; }
 
 void set_fake_devices(const FakeDevices& devices) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   w.devices = devices;
 }
 
 void fail_fake_request(int requests, ibv_wc_status status) {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   w.fail_in = requests;
   w.failure = status;
 }
 
 FakeCounts fake_counts() {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   return w.counts;
 }
 
 void reset_fake_counts() {
-  World& w = world();
+  FakeWorld& w = world();
   const std::lock_guard lock(w.mutex);
   w.counts = {.objects = w.counts.objects};
 }
