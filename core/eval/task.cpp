@@ -2,6 +2,7 @@
 
 #include "mlx/core/eval/devices.h"
 #include "mlx/core/eval/program.h"
+#include "mlx/core/eval/timeline.h"
 #include "mlx/core/graph/trace.h"
 
 namespace mlx::core {
@@ -14,6 +15,38 @@ array handle(Node* node) {
   return array(node);
 }
 
+// "subtract+square+sum": the operations that run as one, in their order.
+std::string label_of(const Tape& tape, const TapeEntry& entry) {
+  std::string label;
+  if (entry.group >= 0) {
+    const auto& members = tape.groups[static_cast<size_t>(entry.group)].members;
+    for (auto m = members.rbegin(); m != members.rend(); ++m) {
+      const Node* node = tape.entries[*m].node;
+      if (node == entry.node) continue;
+      label += node->op->name;
+      label += '+';
+    }
+  }
+  return label += entry.node->op->name;
+}
+
+// "float32[2,3]"
+std::string type_of(const array& a) {
+  std::string text = concat(a.dtype(), "[");
+  const char* separator = "";
+  for (const auto size : a.shape()) {
+    text += concat(separator, size);
+    separator = ",";
+  }
+  return text + "]";
+}
+
+std::string types_of(const std::vector<array>& arrays) {
+  std::string text;
+  for (const array& a : arrays) text += (text.empty() ? "" : " ") + type_of(a);
+  return text;
+}
+
 }  // namespace
 
 void Task::take(Tape& tape, uint32_t index) {
@@ -24,6 +57,7 @@ void Task::take(Tape& tape, uint32_t index) {
   stream = node->stream;
   turn = 0;
   has_program = false;
+  if (timeline::on()) label = label_of(tape, entry);
   if (entry.group >= 0) {
     const FusedGroup& group = tape.groups[static_cast<size_t>(entry.group)];
     shape = *group.shape;
@@ -63,7 +97,11 @@ std::exception_ptr Task::run() noexcept {
     for (array& in : inputs) {
       in.wait();
     }
-    compute();
+    if (label.empty()) {
+      compute();
+    } else {
+      compute_on_timeline();
+    }
   } catch (...) {
     fail(std::current_exception());
     return std::current_exception();
@@ -90,6 +128,28 @@ void Task::compute() {
                         .stream = stream,
                         .turn = turn};
   kernel_for(*op, stream.device)(args);
+}
+
+void Task::compute_on_timeline() {
+  const timeline::StreamScope scope(stream.index);
+  std::string arguments;
+  timeline::append_member(arguments, "inputs", types_of(inputs));
+  timeline::append_member(arguments, "outputs", types_of(outputs));
+  size_t bytes = 0;
+  for (const array& a : inputs) bytes += a.nbytes();
+  for (const array& a : outputs) bytes += a.nbytes();
+  timeline::append_member(arguments, "bytes", static_cast<int64_t>(bytes));
+  const std::string_view category = op->ordered ? "communication" : "computation";
+  const int64_t begin = timeline::now();
+  try {
+    compute();
+  } catch (const std::exception& error) {
+    timeline::append_member(arguments, "error", error.what());
+    timeline::record({label, category, begin, arguments});
+    timeline::flush();
+    throw;
+  }
+  timeline::record({label, category, begin, arguments});
 }
 
 void Task::fail(const std::exception_ptr& error) noexcept {

@@ -4,6 +4,7 @@
 // fused group with the arrays it reads and writes.
 
 #include <exception>
+#include <string>
 #include <vector>
 
 #include "mlx/core/eval/tape.h"
@@ -21,6 +22,8 @@ struct Task {
   Shape shape;
   std::vector<array> inputs;
   std::vector<array> outputs;
+  /// What the timeline calls it; empty when there is none.
+  std::string label;
   /// For KernelArgs::turn.
   uint64_t turn = 0;
   /// Signaled when the outputs can be read. Not valid when the task runs at once.
@@ -44,6 +47,7 @@ struct Task {
 
  private:
   void compute();
+  void compute_on_timeline();
   void fail(const std::exception_ptr& error) noexcept;
 };
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/eval/timeline.h"
 #include "mlx/distributed/bootstrap/log.h"
 #include "mlx/distributed/telemetry/flight_dump.h"
 
@@ -48,6 +49,11 @@ std::string reduction_name(Reduction reduction) {
 
 }  // namespace
 
+const char* FlightRecorder::state_name(State state) {
+  static constexpr const char* kNames[] = {"running", "done", "failed"};
+  return kNames[static_cast<size_t>(state)];
+}
+
 FlightRecorder::FlightRecorder(Subject subject) : subject_(std::move(subject)) {
   list_recorder(this);
 }
@@ -66,6 +72,21 @@ void FlightRecorder::finish(State state) {
   const std::lock_guard lock(mutex_);
   last().state = state;
   last().ended = now;
+  if (timeline::on()) trace(last());
+}
+
+void FlightRecorder::trace(const Entry& e) const {
+  std::string arguments;
+  timeline::append_member(arguments, "group", subject_.group);
+  timeline::append_member(arguments, "number", static_cast<int64_t>(e.header.sequence));
+  timeline::append_member(arguments, "bytes", static_cast<int64_t>(e.header.bytes));
+  if (e.peer >= 0) timeline::append_member(arguments, "peer", world_rank(e.peer));
+  timeline::append_member(arguments, "waited_us", nanoseconds(e.started - e.queued) / 1000);
+  timeline::append_member(arguments, "state", state_name(e.state));
+  Header header = e.header;
+  header.operation = e.operation;  // a recv is written as send
+  timeline::record({describe(header), "collective", since_start(e.started), arguments});
+  if (e.state == State::failed) timeline::flush();
 }
 
 void FlightRecorder::ended() { finish(State::done); }
@@ -78,12 +99,10 @@ void FlightRecorder::poisoned(const std::string& why) {
 }
 
 std::string FlightRecorder::json() const {
-  static constexpr const char* kStates[] = {"running", "done", "failed"};
-  const auto world = [&](int rank) { return subject_.world_ranks[static_cast<size_t>(rank)]; };
   nlohmann::json all{{"format", 1},
                      {"group", subject_.group},
                      {"generation", subject_.generation},
-                     {"rank", world(subject_.rank)},
+                     {"rank", world_rank(subject_.rank)},
                      {"members", subject_.world_ranks},
                      {"pid", getpid()},
                      {"host", host_name()},
@@ -100,10 +119,10 @@ std::string FlightRecorder::json() const {
                          {"dtype", dtype_name(dtype)},
                          {"count", e.header.bytes / dtype.size()},
                          {"bytes", e.header.bytes},
-                         {"state", kStates[static_cast<size_t>(e.state)]},
+                         {"state", state_name(e.state)},
                          {"queued_ns", since_start(e.queued)},
                          {"started_ns", since_start(e.started)}};
-    if (e.peer >= 0) entry["peer"] = world(e.peer);
+    if (e.peer >= 0) entry["peer"] = world_rank(e.peer);
     if (e.header.tag != 0) entry["tag"] = e.header.tag;
     if (e.state != State::running) entry["ended_ns"] = since_start(e.ended);
     entries.push_back(std::move(entry));
@@ -115,8 +134,7 @@ std::string FlightRecorder::json() const {
 }
 
 std::string FlightRecorder::file_name() const {
-  const int rank = subject_.world_ranks[static_cast<size_t>(subject_.rank)];
-  std::string name = concat("flight-", subject_.group, "-", rank);
+  std::string name = concat("flight-", subject_.group, "-", world_rank(subject_.rank));
   if (subject_.generation > 0) name += concat("-", subject_.generation);
   return name + ".json";
 }

@@ -13,7 +13,8 @@
 
 namespace mlx::core::distributed {
 
-/// One rank's record of one group. Listed for dump_flight_records() as long as
+/// One rank's record of one group. What it records is on the timeline too, when
+/// there is one (core/eval/timeline.h). Listed for dump_flight_records() as long as
 /// it lives. One thread at a time records; the rest is callable from any thread.
 class FlightRecorder {
  public:
@@ -60,7 +61,10 @@ class FlightRecorder {
   };
 
   Entry& last() { return entries_[(count_ - 1) % kEntries]; }
+  static const char* state_name(State state);
   void finish(State state);
+  void trace(const Entry& entry) const;
+  int world_rank(int rank) const { return subject_.world_ranks[static_cast<size_t>(rank)]; }
   std::string file_name() const;
 
   const Subject subject_;

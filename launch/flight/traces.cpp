@@ -95,10 +95,12 @@ std::string merge_traces(const std::vector<std::string>& files) {
   std::vector<Trace> traces;
   for (const std::string& file : files) traces.push_back(read_trace(file));
   check_processes(traces);
-  std::map<std::string, double> offsets;  // by boot: the first one's counts
+  // To the clock of the first file; of the files of one boot the first counts.
+  std::map<std::string, double> offsets;
   std::vector<json> events;
   for (Trace& t : traces) {
-    const double offset = offsets.try_emplace(t.boot_id, t.to_wall).first->second;
+    const double offset =
+        offsets.try_emplace(t.boot_id, t.to_wall - traces[0].to_wall).first->second;
     for (json& event : t.events) {
       if (has_time(event)) event["ts"] = event["ts"].get<double>() + offset;
       events.push_back(std::move(event));
