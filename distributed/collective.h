@@ -64,6 +64,7 @@ struct Collective {
   std::span<const size_t> in_parts = {};
   std::span<const size_t> out_parts = {};
   const Keeper* keeper = nullptr;
+  bool on_gpu = false;  ///< `in` and `out` are in the memory of GPUs, on all ranks
 
   /// What all ranks must agree on: the bytes of one rank's even part, or of all
   /// uneven parts together; 0 for an uneven all_to_all, whose pairs agree.
@@ -79,6 +80,7 @@ struct Transfer {
   int tag = 0;
   std::span<const std::byte> in = {};  ///< of a send
   std::span<std::byte> out = {};       ///< of a recv
+  bool on_gpu = false;                 ///< in the memory of a GPU, at both ends
 
   uint64_t bytes() const { return operation == Operation::send ? in.size() : out.size(); }
 };
@@ -107,7 +109,7 @@ struct Header {
   Algorithm algorithm;
   int32_t root;    ///< of broadcast, reduce, gather and scatter; -1 otherwise
   int32_t tag;     ///< of a send; 0 otherwise
-  uint32_t parts;  ///< a digest of uneven parts that all ranks know; 0 otherwise
+  uint32_t parts;  ///< a digest of uneven parts that all ranks know; of a send, of the header
 
   bool operator==(const Header&) const = default;
 };

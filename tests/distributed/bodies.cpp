@@ -174,6 +174,17 @@ int soak() {
   return now.memory <= before.memory + kAllowance && now.descriptors <= before.descriptors ? 0 : 1;
 }
 
+// From rank to rank, with tags.
+void messages_forever() {
+  const Group world = init(true);
+  const int rank = world.rank();
+  const array x = ones({1000});
+  for (int tag = 1;; ++tag) {
+    if (rank > 0 && !same(recv_like(x, rank - 1, tag), x)) say("a result is wrong");
+    if (rank + 1 < world.size()) eval({send(x, rank + 1, tag)});
+  }
+}
+
 // Waits for two seconds in a collective and says how much processor time that took.
 int wait_idly() {
   // Late: strangers have time to come first.
@@ -241,6 +252,7 @@ int run_body() {
   if (is("sum_forever")) return expecting_failure(sum_forever);
   if (is("wait_for_rank_1")) return expecting_failure(wait_for_rank_1);
   if (is("mixed_forever")) return expecting_failure_twice(mixed_forever, sum_again);
+  if (is("messages_forever")) return expecting_failure(messages_forever);
   if (is("soak")) return soak();
   if (is("wait_idly")) return wait_idly();
   if (is("without_shared_memory")) return without_shared_memory();

@@ -121,6 +121,15 @@ TEST(Network, ThatGarblesAHeaderIsFoundOut) {
   }
 }
 
+// Its tag and size decide what becomes of it.
+TEST(Network, ThatGarblesTheHeaderOfAMessageIsFoundOut) {
+  for (uint64_t at = 0; at < kHeaderBytes; at += 4) {
+    Detoured garbled("messages_forever", {.corrupt_at = kFirstHeader + at});
+    garbled.expect_failure({"DesyncError", "PeerLostError"});
+    EXPECT_THAT(garbled.job().output(1), HasSubstr("DesyncError")) << "byte " << at;
+  }
+}
+
 TEST(Network, ThatEndsAConnectionAnywhereIsReported) {
   for (const uint64_t at : {0, 64, 96, 104, 112, 130, 152, 155, 10'000, 1'000'003}) {
     Detoured truncated("sum_forever", {.end_after = at});
