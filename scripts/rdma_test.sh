@@ -12,4 +12,4 @@ for program in distributed_ranks_test distributed_processes_test; do
     exit 1
   fi
 done
-exec tests/rdma/vm.sh 280 "$PWD/tests/rdma/guest.sh" "$build/bin"
+exec tests/rdma/vm.sh 570 "$PWD/tests/rdma/guest.sh" "$build/bin"
