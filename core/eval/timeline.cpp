@@ -13,6 +13,7 @@
 #include <fstream>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "mlx/core/base/environment.h"
 #include "mlx/core/base/error.h"
@@ -23,7 +24,8 @@ namespace {
 using std::chrono::nanoseconds;
 
 constexpr size_t kBuffer = 1 << 16;
-constexpr int64_t kInterval = 1'000'000'000;
+// So much of the end is lost when the process is killed.
+constexpr std::chrono::milliseconds kInterval{100};
 
 thread_local int current_stream = -1;  // no stream's
 
@@ -103,7 +105,7 @@ class File {
     add(concat(",\"ph\":\"X\",\"pid\":", process_, ",\"tid\":", track,
                ",\"ts\":", microseconds(event.begin), ",\"dur\":", microseconds(end - event.begin),
                ",\"args\":{", event.arguments, "}}"));
-    if (buffer_.size() > kBuffer || end - written_at_ > kInterval) write_out();
+    if (buffer_.size() > kBuffer) write_out();
   }
 
   void flush() {
@@ -135,7 +137,6 @@ class File {
       left.remove_prefix(static_cast<size_t>(n));
     }
     buffer_.clear();
-    written_at_ = now();
   }
 
   const int owner_;
@@ -144,7 +145,6 @@ class File {
   std::mutex mutex_;  // of what follows
   std::string buffer_;
   std::set<int> tracks_;  // that have a name
-  int64_t written_at_ = 0;
   bool closed_ = false;
 };
 
@@ -156,6 +156,13 @@ bool start() {
   if (path.empty()) return false;
   file = new File(path);
   if (!file->is_open()) return false;
+  // Also when nothing happens any more: what was last is what matters then.
+  std::thread([] {
+    while (true) {
+      std::this_thread::sleep_for(kInterval);
+      file->flush();
+    }
+  }).detach();
   std::atexit([] {
     detail::is_on = false;
     file->close();

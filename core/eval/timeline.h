@@ -33,8 +33,8 @@ void append_member(std::string& arguments, std::string_view key, int64_t number)
 /// Adds it to the stream whose work the calling thread does.
 void record(const Event& event);
 
-/// Writes what has been recorded so far; happens by itself every second that
-/// sees an event, and at the end of the process.
+/// Writes what has been recorded so far; happens by itself ten times a second
+/// and at the end of the process.
 void flush();
 
 /// The calling thread does the work of a stream as long as it lives.
