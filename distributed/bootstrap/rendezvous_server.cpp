@@ -89,11 +89,13 @@ void RendezvousServer::Impl::run() {
 void RendezvousServer::Impl::wait_for_events() {
   std::vector<pollfd> polled{{bell.fd(), POLLIN, 0}};
   door.watch(polled);
+  Deadline wake = std::min(beat + interval(), door.wake_by());
   for (const auto& c : clients) {
+    wake = std::min(wake, c->heard + options.heartbeat_limit);
     const short events = static_cast<short>(c->stream.sending() ? POLLIN | POLLOUT : POLLIN);
     polled.push_back({c->stream.socket().fd(), events, 0});
   }
-  poll(polled.data(), polled.size(), poll_timeout(std::min(beat + interval(), door.wake_by())));
+  poll(polled.data(), polled.size(), poll_timeout(wake));
 }
 
 bool RendezvousServer::Impl::knows(int rank) const {
@@ -216,7 +218,7 @@ void RendezvousServer::Impl::look_for_silence() {
     if (c->gone) continue;
     if (dozed) c->heard = now;
     if (due) c->stream.put({Frame::Type::beat, {}, {}});
-    if (now - c->heard > options.heartbeat_limit) {
+    if (now - c->heard >= options.heartbeat_limit) {
       dismiss(*c, Failure::Kind::lost,
               concat("is lost: nothing was heard of it for ", options.heartbeat_limit.count(),
                      " ms, though its connection stands"));
