@@ -52,7 +52,7 @@ void Meetings::come(int rank, const std::string& key) {
   if (!key.starts_with(kPrefix)) return;
   const auto meeting = read(std::string_view(key).substr(kPrefix.size()));
   if (!meeting || std::count(meeting->ranks.begin(), meeting->ranks.end(), rank) == 0) return;
-  Guests& guests = open_.try_emplace(key, Guests{meeting->ranks, {}}).first->second;
+  Guests& guests = open_.try_emplace(key, Guests{meeting->ranks, {}, {}}).first->second;
   guests.here.insert(rank);
   if (complete(key, guests)) open_.erase(key);
 }
@@ -60,8 +60,11 @@ void Meetings::come(int rank, const std::string& key) {
 void Meetings::leave(int rank, const std::string& key) {
   const auto at = open_.find(key);
   if (at == open_.end() || !at->second.here.contains(rank)) return;
-  tell_(rank, key, list(awaited(at->second)));
+  std::vector<int> late = awaited(at->second);
+  std::erase_if(late, [&](int other) { return at->second.left.contains(other); });
+  tell_(rank, key, list(late));
   at->second.here.erase(rank);
+  at->second.left.insert(rank);
   if (at->second.here.empty()) open_.erase(at);
 }
 

@@ -48,6 +48,7 @@ class Meetings {
   struct Guests {
     std::vector<int> invited;
     std::set<int> here;
+    std::set<int> left;  // had come
   };
 
   std::vector<int> awaited(const Guests& guests) const;

@@ -225,8 +225,10 @@ Meeting Rendezvous::meet(uint32_t group, const std::vector<int>& ranks, Deadline
     answer = impl_->take_answer(key, after(impl_->heartbeat_limit));
   }
   if (const auto meeting = Meetings::read_answer(answer)) return *meeting;
-  throw TimeoutError(concat("[shrink] The ranks have not all come in time: rank ", answer,
-                            " is alive but has not asked to shrink the group."));
+  throw TimeoutError(
+      concat("[shrink] The ranks of the group have not all asked to shrink it in time. "
+             "These are alive and have not: ",
+             answer.empty() ? "unknown" : answer, "."));
 }
 
 void Rendezvous::report(const Failure& failure) { impl_->put(to_frame(failure)); }
