@@ -212,7 +212,8 @@ void expect_right(detail::GroupImpl& group, const Case& c, Dtype dtype, size_t c
              .in = in,
              .out = result,
              .in_parts = to_each,
-             .out_parts = from_each});
+             .out_parts = from_each,
+             .on_gpu = c.on_gpu});
 
   const auto wrong = std::mismatch(expected.begin(), expected.end(), result.begin()).first;
   EXPECT_TRUE(wrong == expected.end())

@@ -25,6 +25,7 @@ struct Case {
   Reduction reduction = Reduction::none;
   bool uneven = false;    ///< the ranks' parts differ, some are empty
   bool in_place = false;  ///< input and output are the same memory
+  bool on_gpu = false;    ///< said to be in the memory of a GPU
 
   /// Whether somebody holds the parts of all ranks.
   bool has_parts_of_all() const;

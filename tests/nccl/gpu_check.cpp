@@ -107,7 +107,8 @@ class Check {
                 .in = from.span(),
                 .out = to.span(),
                 .in_parts = in_parts,
-                .out_parts = out_parts});
+                .out_parts = out_parts,
+                .on_gpu = true});
     judge(what, to.on_host(), expected);
   }
 
@@ -166,12 +167,16 @@ class Check {
     if (size() == 1) return;
     const int left = (group_.rank() + size() - 1) % size();
     DeviceValues from(cuda_, given(group_.rank(), count)), to(cuda_, Values(count, -1));
-    const Transfer both[] = {
-        {.operation = Operation::send,
-         .dtype = float32,
-         .peer = (group_.rank() + 1) % size(),
-         .in = from.span()},
-        {.operation = Operation::recv, .dtype = float32, .peer = left, .out = to.span()}};
+    const Transfer both[] = {{.operation = Operation::send,
+                              .dtype = float32,
+                              .peer = (group_.rank() + 1) % size(),
+                              .in = from.span(),
+                              .on_gpu = true},
+                             {.operation = Operation::recv,
+                              .dtype = float32,
+                              .peer = left,
+                              .out = to.span(),
+                              .on_gpu = true}};
     group_.run(both);
     judge("send_recv", to.on_host(), given(left, count));
   }

@@ -1,5 +1,6 @@
 #include "mlx/distributed/transports/nccl/transport.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "mlx/core/base/error.h"
@@ -176,12 +177,11 @@ void NcclTransport::abort() noexcept {
 
 void NcclTransport::check_memory(const char* operation, std::span<const std::byte> bytes) const {
   require(bytes.empty() || gpu_->owns(bytes.data()), "[", operation,
-          "] nccl moves the memory of GPUs only: got an array in the memory of the host, whose "
-          "backends are ring, mpi and rdma.");
+          "] The data is not where it is said to be: got memory of the host, expected a GPU's.");
 }
 
 bool NcclTransport::is_native(const Collective& c) const {
-  if (c.operation == Operation::barrier) return false;
+  if (!c.on_gpu) return false;
   const char* name = operation_name(c.operation, c.reduction);
   require(!reduces(c.operation) || arithmetic(c.dtype, c.reduction), "[", name,
           "] nccl cannot reduce ", c.dtype, " in this way.");
@@ -201,6 +201,8 @@ void NcclTransport::run_native(const Collective& c, Deadline deadline) {
 }
 
 bool NcclTransport::is_native(std::span<const Transfer> transfers) const {
+  const auto on_gpu = [](const Transfer& t) { return t.on_gpu; };
+  if (std::none_of(transfers.begin(), transfers.end(), on_gpu)) return false;
   for (const Transfer& t : transfers) {
     check_memory(operation_name(t.operation, Reduction::none), t.in);
     check_memory(operation_name(t.operation, Reduction::none), t.out);

@@ -1,8 +1,8 @@
 #pragma once
 
-// The transport over NCCL. Data in the memory of GPUs moves by NCCL alone; the
-// headers that say which collective it is, and barriers, go over links between
-// the processes.
+// The transport over NCCL. Data in the memory of GPUs moves by NCCL; the headers
+// that say which collective it is, and data in the memory of the host, go over
+// links between the processes.
 
 #include <memory>
 
@@ -32,8 +32,8 @@ class NcclTransport final : public Transport {
   }
   void abort() noexcept override;
 
-  /// Errors: std::invalid_argument for a reduction that NCCL does not have, or
-  ///         memory that is not a GPU's.
+  /// What is on GPUs. Errors: std::invalid_argument for a reduction that NCCL does
+  ///         not have, or memory that is not a GPU's.
   bool is_native(const Collective& collective) const override;
   void run_native(const Collective& collective, Deadline deadline) override;
   bool is_native(std::span<const Transfer> transfers) const override;

@@ -108,6 +108,17 @@ void sub_groups() {
   beside.join();
 }
 
+// Nested, backwards, and used by turns.
+void splits() {
+  const Group world = init(true, "mpi");
+  const Group half = world.split(world.rank() % 2, -world.rank() - 2);
+  const Group quarter = half.split(half.rank() / 2);
+  for (const Group& group : {world, half, quarter}) {
+    for (const Case& c : kCases) expect_right(*group.raw_group(), c, float32, 1000);
+  }
+  EXPECT_EQ(half.size(), (world.size() + 1 - world.rank() % 2) / 2);
+}
+
 // To the right and from the left, all at the same time, in graphs.
 void messages() {
   const Group world = init(true, "mpi");
@@ -202,6 +213,7 @@ struct Body {
 constexpr Body kBodies[] = {{"every_operation", every_operation},
                             {"every_algorithm", every_algorithm},
                             {"sub_groups", sub_groups},
+                            {"splits", splits},
                             {"messages", messages},
                             {"mismatch", mismatch},
                             {"late", late},

@@ -76,6 +76,8 @@ TEST_P(UnderMpirun, SubGroupsWorkAtTheSameTime) {
   expect_right(run("sub_groups", GetParam()), GetParam());
 }
 
+TEST_P(UnderMpirun, GroupsSplitToAnyDepth) { expect_right(run("splits", GetParam()), GetParam()); }
+
 TEST_P(UnderMpirun, MessagesPassAtTheSameTime) {
   expect_right(run("messages", GetParam()), GetParam());
 }

@@ -50,7 +50,9 @@ class OverNccl : public ::testing::TestWithParam<int> {};
 TEST_P(OverNccl, EveryOperationIsRight) {
   reset_fake_nccl();
   on_ranks(GetParam(), [&](detail::GroupImpl& group) {
-    for (const Case& c : kCases) {
+    for (Case c : kCases) {
+      expect_right(group, c, int16, 1000);  // in the memory of the host
+      c.on_gpu = true;
       for (const Dtype dtype : kAllDtypes) {
         if (!supported(c, dtype)) continue;
         for (const size_t count : {0, 1, 7, 1000}) {
@@ -87,7 +89,8 @@ TEST(Nccl, MakesOneGroupOfCallsForEachCollective) {
        {"Send 16" + bytes + ", peer 0", "Recv 16" + bytes + ", peer 0",
         "Send 16" + bytes + ", peer 1", "Recv 16" + bytes + ", peer 1"}},
   };
-  for (const Expected& row : rows) {
+  for (Expected row : rows) {
+    row.c.on_gpu = true;
     reset_fake_nccl();
     on_ranks(2, [&](detail::GroupImpl& group) { expect_right(group, row.c, float32, 4); });
     std::vector<std::string> expected{"CommInit 2, does not block"};
@@ -99,14 +102,29 @@ TEST(Nccl, MakesOneGroupOfCallsForEachCollective) {
   }
 }
 
+TEST(Nccl, SplitsIntoGroupsWithCommunicatorsOfTheirOwn) {
+  reset_fake_nccl();
+  on_ranks(4, [](detail::GroupImpl& group) {
+    const auto half = group.split(group.rank() % 2, 3 - group.rank());
+    EXPECT_EQ(half->size(), 2);
+    EXPECT_EQ(half->rank(), 1 - group.rank() / 2);
+    for (Case c : kCases) {
+      c.on_gpu = true;
+      expect_right(*half, c, float32, 1000);
+    }
+  });
+  EXPECT_THAT(nccl_calls(0), Contains("CommInit 4, does not block"));
+}
+
 TEST(Nccl, MovesMessagesAtTheSameTime) {
   reset_fake_nccl();
   on_ranks(2, [](detail::GroupImpl& group) {
     const int other = 1 - group.rank();
     const std::vector<std::byte> in(100, std::byte(group.rank()));
     std::vector<std::byte> out(100, std::byte{9});
-    const Transfer both[] = {{.operation = Operation::send, .peer = other, .tag = 5, .in = in},
-                             {.operation = Operation::recv, .peer = other, .tag = 5, .out = out}};
+    const Transfer both[] = {
+        {.operation = Operation::send, .peer = other, .tag = 5, .in = in, .on_gpu = true},
+        {.operation = Operation::recv, .peer = other, .tag = 5, .out = out, .on_gpu = true}};
     group.run(both);
     EXPECT_EQ(out, std::vector<std::byte>(100, std::byte(other)));
   });
@@ -124,7 +142,12 @@ void expect_error(detail::GroupImpl& group, const Collective& c, const char* tex
 }
 
 Collective all_sum(std::vector<std::byte>& data, Dtype dtype = float32) {
-  return {Operation::all_reduce, Reduction::sum, dtype, -1, data, data};
+  return {.operation = Operation::all_reduce,
+          .reduction = Reduction::sum,
+          .dtype = dtype,
+          .in = data,
+          .out = data,
+          .on_gpu = true};
 }
 
 TEST(Nccl, RefusesByNameWhatItCannotDoAndGoesOn) {
@@ -133,7 +156,7 @@ TEST(Nccl, RefusesByNameWhatItCannotDoAndGoesOn) {
     std::vector<std::byte> data(16);
     expect_error<std::invalid_argument>(group, all_sum(data, int16), "cannot reduce int16");
     fake.on_host = true;
-    expect_error<std::invalid_argument>(group, all_sum(data), "the memory of the host");
+    expect_error<std::invalid_argument>(group, all_sum(data), "got memory of the host");
     fake.on_host = false;
     group.run(all_sum(data));
   });
