@@ -13,7 +13,7 @@ packages=(
 )
 for option in "$@"; do
   case "$option" in
-    --bench) packages+=(libbenchmark-dev libopenmpi-dev) ;;
+    --bench) packages+=(libbenchmark-dev libopenmpi-dev libgloo-dev) ;;
     --fuzz) packages+=(clang libomp-dev) ;;
     --rdma) packages+=(qemu-system-x86 busybox-static cpio iproute2 rdma-core ibverbs-providers perftest) ;;
     *)

@@ -177,6 +177,8 @@ std::variant<Options, Answer> parse_command_line(const Program& program,
         ->check(CLI::Range(1, kMaxRanks))
         ->type_name("N");
   }
+  if (program.polls)
+    app.add_flag("--poll", options.poll, "Ask for data again and again, never sleep");
   add_plan(app, words, options);
   if (program.is_ours) add_ours(app, words, options);
   try {

@@ -15,7 +15,8 @@ struct Program {
   std::string name;
   std::string purpose;
   bool starts_ranks = false;  ///< has --ranks
-  bool is_ours = false;       ///< has everything
+  bool polls = false;         ///< has --poll
+  bool is_ours = false;       ///< has everything else
 };
 
 struct Options {
@@ -24,6 +25,7 @@ struct Options {
   std::string backend = "any";
   bool graph = false;
   bool progress = false;
+  bool poll = false;
   double wait_seconds = 0;  ///< measure a waiting rank instead; 0: no
   std::string json;         ///< file, or - for standard output; empty: none
   std::string plot;         ///< file; empty: none

@@ -1,6 +1,5 @@
 #include "report.h"
 
-#include <cstdarg>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -11,13 +10,16 @@
 namespace mlx::bench {
 namespace {
 
-[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...) {
-  char line[256];
-  va_list values;
-  va_start(values, format);
-  std::vsnprintf(line, sizeof(line), format, values);
-  va_end(values);
-  return line;
+void print_columns() {
+  std::printf("#\n# %-12s %12s %12s %6s %12s %12s %12s %8s %8s %7s\n", "operation", "bytes",
+              "count", "calls", "min us", "median us", "p99 us", "algbw", "busbw", "#wrong");
+}
+
+void print_row(const Row& r) {
+  std::printf("  %-12s %12zu %12zu %6d %12.2f %12.2f %12.2f %8.3f %8.3f %7s\n", r.op.c_str(),
+              r.bytes, r.count, r.iterations, r.min_us, r.median_us, r.p99_us, r.algbw, r.busbw,
+              r.wrong ? std::to_string(*r.wrong).c_str() : "-");
+  std::fflush(stdout);
 }
 
 void write_file(const std::string& path, const std::string& content) {
@@ -31,7 +33,9 @@ class Printer {
  public:
   Printer(const Options& options, const Report& report)
       : table_(options.json != "-"), progress_(options.progress) {
-    if (table_) std::fputs(table_head(report).c_str(), stdout);
+    if (!table_) return;
+    std::printf("# %s, %d ranks, %s\n", report.system.c_str(), report.ranks, report.dtype.c_str());
+    if (options.wait_seconds == 0) print_columns();
   }
   void starting(const Case& c) const {
     if (!progress_) return;
@@ -39,8 +43,7 @@ class Printer {
                  c.bytes());
   }
   void done(const Row& row) const {
-    if (table_) std::fputs(table_line(row).c_str(), stdout);
-    std::fflush(stdout);
+    if (table_) print_row(row);
   }
   void waiting(double share) const {
     if (table_) std::printf("# a rank that waits uses %.2f %% of a core\n", share * 100);
@@ -68,18 +71,6 @@ bool all_right(const Report& report) {
 }
 
 }  // namespace
-
-std::string table_head(const Report& r) {
-  return text("# %s, %d ranks, %s\n#\n", r.system.c_str(), r.ranks, r.dtype.c_str()) +
-         text("# %-12s %12s %12s %6s %12s %12s %12s %8s %8s %7s\n", "operation", "bytes", "count",
-              "calls", "min us", "median us", "p99 us", "algbw", "busbw", "#wrong");
-}
-
-std::string table_line(const Row& r) {
-  return text("  %-12s %12zu %12zu %6d %12.2f %12.2f %12.2f %8.3f %8.3f %7s\n", r.op.c_str(),
-              r.bytes, r.count, r.iterations, r.min_us, r.median_us, r.p99_us, r.algbw, r.busbw,
-              r.wrong ? std::to_string(*r.wrong).c_str() : "-");
-}
 
 std::string to_json(const Report& report) {
   using Json = nlohmann::ordered_json;

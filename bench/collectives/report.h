@@ -18,9 +18,6 @@ struct Report {
   std::optional<double> waiting_share;  ///< of a core
 };
 
-std::string table_head(const Report& report);
-std::string table_line(const Row& row);
-
 std::string to_json(const Report& report);
 
 /// Errors: std::runtime_error naming the file if it cannot be read or is not ours.
