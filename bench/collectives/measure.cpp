@@ -48,12 +48,13 @@ double microseconds_since(Clock::time_point start) {
 }
 
 // Sorted, each the longest over the ranks.
-std::vector<double> time_calls(System& system, const Call& call, int iterations) {
+std::vector<double> time_calls(System& system, const Case& c, const Call& call, int iterations) {
   std::vector<double> times(static_cast<size_t>(iterations));
   for (double& time : times) {
     system.barrier();
     const auto start = Clock::now();
     call.run();
+    if (c.has_root()) system.barrier();
     time = microseconds_since(start);
   }
   system.merge(times, System::Merge::max);
@@ -98,10 +99,10 @@ std::optional<Row> measure_case(System& system, const Plan& plan, const Case& c)
   const std::optional<Call> call = system.prepare(c, in.span(), out.span());
   if (!call) return {};
   call->load();
-  const auto warmup = time_calls(system, *call, std::max(plan.warmup, 1));
+  const auto warmup = time_calls(system, c, *call, std::max(plan.warmup, 1));
   std::optional<uint64_t> wrong;
   if (plan.check) wrong = check(system, c, *call, out);
-  Row row = summary(c, time_calls(system, *call, choose_iterations(plan, warmup)));
+  Row row = summary(c, time_calls(system, c, *call, choose_iterations(plan, warmup)));
   row.wrong = wrong;
   return row;
 }

@@ -62,7 +62,9 @@ struct Row {
 };
 
 /// Measures everything of the plan that the system can do. Every call starts
-/// after a barrier, and takes as long as on the rank where it takes longest.
+/// after a barrier, and takes as long as on the rank where it takes longest. With
+/// a root, a second barrier is part of it: the root, or the others, may be done
+/// before the data have gone anywhere.
 /// `starting` hears of each size, `done` gets each result; both on all ranks.
 void measure(System& system, const Plan& plan, const std::function<void(const Case&)>& starting,
              const std::function<void(const Row&)>& done);

@@ -39,7 +39,7 @@ class LayerSystem : public System {
     dist::Collective collective{.operation = c.op.operation,
                                 .reduction = c.op.reduction,
                                 .dtype = c.dtype,
-                                .peer = is_rooted(c.op.operation) ? 0 : -1,
+                                .peer = c.has_root() ? 0 : -1,
                                 .in = in,
                                 .out = out};
     if (c.op.operation != Operation::broadcast) {
@@ -52,11 +52,6 @@ class LayerSystem : public System {
   }
 
  protected:
-  static bool is_rooted(Operation operation) {
-    return operation == Operation::broadcast || operation == Operation::reduce ||
-           operation == Operation::gather || operation == Operation::scatter;
-  }
-
   std::optional<Call> transfer(const Case& c, std::span<const std::byte> in,
                                std::span<std::byte> out) {
     if (c.ranks == 1) return {};

@@ -70,6 +70,11 @@ size_t Case::out_count() const {
   }
 }
 
+bool Case::has_root() const {
+  return op.operation == Operation::broadcast || op.operation == Operation::reduce ||
+         op.operation == Operation::gather || op.operation == Operation::scatter;
+}
+
 double Case::bus_factor() const {
   const double others = static_cast<double>(ranks - 1) / ranks;
   if (op.operation == Operation::all_reduce) return 2 * others;

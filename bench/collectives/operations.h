@@ -44,6 +44,7 @@ struct Case {
   /// figure of a perfect network independent of the ranks.
   double bus_factor() const;
 
+  bool has_root() const;
   bool is_root() const { return rank == 0; }
 };
 

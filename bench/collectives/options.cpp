@@ -10,8 +10,9 @@ constexpr int kMaxIterations = 10'000'000;
 
 constexpr const char* kColumns = R"(
 Columns: as in nccl-tests, bytes and count are those of the larger of the two buffers. A call starts
-after a barrier and takes as long as on the slowest rank; min, median and 99th percentile are over
-the iterations. algbw is bytes over the median; busbw is that times 2(n-1)/n for all-reduces,
+after a barrier and takes as long as on the slowest rank; that of broadcast, reduce, gather and
+scatter includes a second barrier, since a rank may be done before the others have anything. min,
+median and 99th percentile are over the iterations. algbw is bytes over the median; busbw is that times 2(n-1)/n for all-reduces,
 (n-1)/n for all_gather, sum_scatter, gather, scatter and all_to_all, 1 otherwise. #wrong counts
 elements, on all ranks, that differ from a result computed locally.
 

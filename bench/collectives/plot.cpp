@@ -22,8 +22,13 @@ struct Point {
   double value;
 };
 
+constexpr std::array kDashes = {"", " stroke-dasharray='7 4'", " stroke-dasharray='2 3'",
+                                " stroke-dasharray='9 3 2 3'"};
+
 struct Curve {
   std::string name;
+  std::string op;
+  size_t report;
   std::vector<Point> latency;
   std::vector<Point> bandwidth;
 };
@@ -148,7 +153,8 @@ class Panel {
 
 std::vector<Curve> curves_of(const std::vector<Report>& reports) {
   std::vector<Curve> curves;
-  for (const Report& report : reports) {
+  for (size_t number = 0; number < reports.size(); ++number) {
+    const Report& report = reports[number];
     const size_t first = curves.size();
     for (const Row& row : report.rows) {
       if (row.bytes == 0) continue;  // a barrier has no size
@@ -156,7 +162,7 @@ std::vector<Curve> curves_of(const std::vector<Report>& reports) {
                                " ranks, " + report.dtype;
       auto curve = std::find_if(curves.begin() + static_cast<std::ptrdiff_t>(first), curves.end(),
                                 [&](const Curve& c) { return c.name == name; });
-      if (curve == curves.end()) curve = curves.insert(curve, Curve{name, {}, {}});
+      if (curve == curves.end()) curve = curves.insert(curve, Curve{name, row.op, number, {}, {}});
       const double bytes = static_cast<double>(row.bytes);
       curve->latency.push_back({bytes, std::max(row.median_us, 1e-3)});
       curve->bandwidth.push_back({bytes, row.busbw});
@@ -174,13 +180,28 @@ std::vector<double> all(const std::vector<Curve>& curves, std::vector<Point> Cur
   return values;
 }
 
-std::string legend(const std::vector<Curve>& curves) {
+// While there are enough colors each curve has its own; otherwise operations differ
+// by color and reports by dashes.
+std::vector<std::string> styles_of(const std::vector<Curve>& curves) {
+  std::vector<std::string> ops, styles;
+  for (size_t i = 0; i < curves.size(); ++i) {
+    const auto op = std::find(ops.begin(), ops.end(), curves[i].op);
+    const auto number = static_cast<size_t>(op - ops.begin());
+    if (op == ops.end()) ops.push_back(curves[i].op);
+    const bool enough = curves.size() <= kColors.size();
+    const char* color = kColors[(enough ? i : number) % kColors.size()];
+    const char* dashes = kDashes[enough ? 0 : curves[i].report % kDashes.size()];
+    styles.push_back(text("stroke='%s' fill='%s'%s", color, color, dashes));
+  }
+  return styles;
+}
+
+std::string legend(const std::vector<Curve>& curves, const std::vector<std::string>& styles) {
   std::string svg;
   for (size_t i = 0; i < curves.size(); ++i) {
     const double y = kPanelTop + kPanelHeight + 74 + kLegendLine * static_cast<double>(i);
-    svg += text("<line x1='%g' y1='%g' x2='%g' y2='%g' class='curve' stroke='%s'%s/>\n",
-                kPanelLeft[0], y - 4, kPanelLeft[0] + 34, y - 4, kColors[i % kColors.size()],
-                i < kColors.size() ? "" : " stroke-dasharray='6 3'");
+    svg += text("<line x1='%g' y1='%g' x2='%g' y2='%g' class='curve' %s/>\n", kPanelLeft[0], y - 4,
+                kPanelLeft[0] + 34, y - 4, styles[i].c_str());
     svg += text("<text x='%g' y='%g' class='name'>", kPanelLeft[0] + 44, y) +
            escaped(curves[i].name) + "</text>\n";
   }
@@ -204,14 +225,12 @@ std::string draw(const std::vector<Curve>& curves) {
   for (double value = 0; value < rate.high + step / 2; value += step) bandwidth.tick_y(value);
   latency.frame("Latency", "median (us)");
   bandwidth.frame("Bus bandwidth", "GB/s");
+  const std::vector<std::string> styles = styles_of(curves);
   for (size_t i = 0; i < curves.size(); ++i) {
-    const std::string style =
-        text("stroke='%s' fill='%s'%s", kColors[i % kColors.size()], kColors[i % kColors.size()],
-             i < kColors.size() ? "" : " stroke-dasharray='6 3'");
-    latency.curve(curves[i].latency, style.c_str());
-    bandwidth.curve(curves[i].bandwidth, style.c_str());
+    latency.curve(curves[i].latency, styles[i].c_str());
+    bandwidth.curve(curves[i].bandwidth, styles[i].c_str());
   }
-  return latency.svg + bandwidth.svg + legend(curves);
+  return latency.svg + bandwidth.svg + legend(curves, styles);
 }
 
 constexpr const char* kStyle = R"(<style>
