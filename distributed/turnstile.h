@@ -3,6 +3,7 @@
 // Lets one call at a time into a group, in the order in which turns were
 // reserved: the program's, whatever the streams on which the calls run.
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -40,12 +41,12 @@ class Turnstile {
   };
 
  private:
+  std::atomic<uint64_t> reserved_ = 0;
   std::mutex mutex_;
   std::condition_variable moved_;
-  uint64_t reserved_ = 0;
-  uint64_t current_ = 1;
-  std::set<uint64_t> left_;  // before their turn had come
-  bool open_ = false;
+  std::atomic<uint64_t> current_ = 1;  // changes by mutex_
+  std::set<uint64_t> left_;            // by mutex_: before their turn had come
+  bool open_ = false;                  // by mutex_
 };
 
 }  // namespace mlx::core::distributed
