@@ -343,9 +343,9 @@ TEST(Compile, CanBeDisabled) {
 }
 
 TEST(CompileDeathTest, CanBeDisabledByTheEnvironment) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");  // which reads the environment anew
+  GTEST_FLAG_SET(death_test_style, "threadsafe");  // which starts the program again
+  setenv("MLX_DISABLE_COMPILE", "1", 1);
   const auto calls_of_two = [] {
-    setenv("MLX_DISABLE_COMPILE", "1", 1);
     Counted identity([](const Arrays& in) { return in; });
     const Function fun = compile(identity.counting());
     fun({array(1.0f)});
@@ -353,6 +353,7 @@ TEST(CompileDeathTest, CanBeDisabledByTheEnvironment) {
     return identity.calls;
   };
   EXPECT_EXIT(std::_Exit(calls_of_two()), testing::ExitedWithCode(2), "");
+  unsetenv("MLX_DISABLE_COMPILE");
 }
 
 TEST(Compile, AnyThreadMayCall) {
