@@ -38,17 +38,17 @@ T combined(T a, T b) {
 }
 
 template <ScatterMode kMode, typename T>
-void loop(void* dst, const void* src, int64_t count) {
+void loop(void* dst, const void* src, size_t count) {
   auto* to = static_cast<T*>(dst);
   const auto* from = static_cast<const T*>(src);
-  for (int64_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     to[i] = combined<kMode>(to[i], from[i]);
   }
 }
 
 template <size_t kBytes>
-void assign(void* dst, const void* src, int64_t count) {
-  std::memcpy(dst, src, static_cast<size_t>(count) * kBytes);
+void assign(void* dst, const void* src, size_t count) {
+  std::memcpy(dst, src, count * kBytes);
 }
 
 Combine find_assign(size_t itemsize) {

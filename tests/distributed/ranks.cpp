@@ -37,6 +37,7 @@ class Board {
   void add(detail::GroupImpl* group) {
     const std::lock_guard lock(mutex_);
     groups_.push_back(group);
+    for (const Failure& failure : told_) group->notice(failure);  // another rank was faster
   }
   void remove(detail::GroupImpl* group) {
     const std::lock_guard lock(mutex_);
@@ -44,11 +45,13 @@ class Board {
   }
   void tell(const Failure& failure) {
     const std::lock_guard lock(mutex_);
+    told_.push_back(failure);
     for (auto* group : groups_) group->notice(failure);
   }
 
  private:
   std::mutex mutex_;
+  std::vector<Failure> told_;
   std::vector<detail::GroupImpl*> groups_;
 };
 
