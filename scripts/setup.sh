@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that building and testing needs; with --bench
 # also those of the benchmarks, with --fuzz those of scripts/fuzz.sh, with --rdma those of the test over RDMA
-# (docs/rdma.md). Safe to run again.
+# (docs/rdma.md). The tests run sshd, munged and Slurm's daemons themselves, with
+# their own settings: nothing is configured here, and RUNLEVEL=1 keeps Debian from
+# starting the installed ones now. Safe to run again.
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
   libopenblas-openmp-dev liblapacke-dev libdnnl-dev libssl-dev zlib1g-dev
-  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libibverbs-dev
-  libgtest-dev libgmock-dev openmpi-bin iproute2
+  nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libibverbs-dev libhwloc-dev
+  libgtest-dev libgmock-dev openmpi-bin iproute2 openssh-client openssh-server slurm-wlm munge
   dataset-fashion-mnist
 )
 for option in "$@"; do
@@ -37,6 +39,6 @@ fi
 echo "setup: installing ${missing[*]}"
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
-export DEBIAN_FRONTEND=noninteractive
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
