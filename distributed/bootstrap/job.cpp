@@ -1,6 +1,8 @@
 #include "mlx/distributed/bootstrap/job.h"
 
+#include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/log.h"
@@ -8,22 +10,49 @@
 namespace mlx::core::distributed {
 namespace {
 
+// Ranks with the same id share memory, which they find by process number: containers
+// of one kernel that number their processes on their own are hosts of their own.
 std::string host_id(const Environment& environment) {
   if (!environment.host_id.empty()) return environment.host_id;
   std::string id;
   std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
-  return id.empty() ? concat("rank ", environment.rank) : id;
+  if (id.empty()) return concat("rank ", environment.rank);
+  std::error_code none;
+  return concat(id, " ", std::filesystem::read_symlink("/proc/self/ns/pid", none).string());
 }
 
 std::string key_of(int rank) { return concat("member/", rank); }
 
-// Where to accept connections for data: our own address in the hostfile, or the
-// one from which the rendezvous was reached.
-Endpoint data_address(const Environment& e, const std::string& local_host) {
-  if (e.hosts.empty()) return {local_host, 0};
-  Endpoint own = e.hosts[static_cast<size_t>(e.rank)][0];
-  if (e.serves_rendezvous()) own.port = 0;  // taken by the rendezvous
+// Where to accept connections for data: where we were told, or the address from
+// which the rendezvous was reached.
+std::vector<Endpoint> data_addresses(const Environment& e, const std::string& local_host) {
+  if (e.data_addresses.empty()) return {{local_host, 0}};
+  std::vector<Endpoint> own = e.data_addresses;
+  for (Endpoint& address : own) {
+    const bool taken = e.serves_rendezvous() && address == *e.rendezvous;
+    if (taken) address.port = 0;
+  }
   return own;
+}
+
+// What a rank tells the others of itself: its addresses on one line, its host on the next.
+std::string write(const Job::Member& member) {
+  std::string text;
+  for (const Endpoint& endpoint : member.endpoints) text += to_string(endpoint) + ' ';
+  return text + '\n' + member.host_id;
+}
+
+// Reads what write() wrote. Errors: std::invalid_argument for anything else.
+Job::Member read_member(int rank, const std::string& text) {
+  const size_t end = text.find('\n');
+  require(end != text.npos, "[init] Rank ", rank, " published nonsense.");
+  Job::Member member{text.substr(end + 1), {}};
+  std::istringstream addresses(text.substr(0, end));
+  for (std::string address; addresses >> address;) {
+    member.endpoints.push_back(parse_endpoint(address));
+  }
+  require(!member.endpoints.empty(), "[init] Rank ", rank, " can be reached nowhere.");
+  return member;
 }
 
 }  // namespace
@@ -52,10 +81,12 @@ Job::~Job() {
 }
 
 void Job::publish_ourselves() {
-  const Endpoint address = data_address(environment_, rendezvous_->local_host());
-  listener_ = listen_on(address);
-  const Endpoint chosen{address.host, local_endpoint(listener_).port};
-  rendezvous_->set(key_of(rank()), concat(to_string(chosen), "\n", host_id(environment_)));
+  Member self{host_id(environment_), {}};
+  for (const Endpoint& address : data_addresses(environment_, rendezvous_->local_host())) {
+    listeners_.push_back(listen_on(address));
+    self.endpoints.push_back({address.host, local_endpoint(listeners_.back()).port});
+  }
+  rendezvous_->set(key_of(rank()), write(self));
 }
 
 void Job::learn_the_others(Deadline deadline) {
@@ -71,9 +102,7 @@ void Job::learn_the_others(Deadline deadline) {
                                 environment_.limits.connect.count(), " ms."),
                          where);
     }
-    const size_t end = text.find('\n');
-    require(end != text.npos, "[init] Rank ", rank, " published nonsense.");
-    members_.push_back({text.substr(end + 1), parse_endpoint(text.substr(0, end))});
+    members_.push_back(read_member(rank, text));
   }
 }
 
@@ -93,19 +122,19 @@ void Job::hear(const Failure& failure) {
   // Under the lock, so that unsubscribe() waits for a call in progress.
   const std::lock_guard lock(mutex_);
   heard_.push_back(failure);
-  for (const auto& [id, listener] : listeners_) listener(failure);
+  for (const auto& [id, listener] : subscribers_) listener(failure);
 }
 
 int Job::subscribe(Listener listener) {
   const std::lock_guard lock(mutex_);
   for (const Failure& failure : heard_) listener(failure);
-  listeners_.emplace(next_id_, std::move(listener));
+  subscribers_.emplace(next_id_, std::move(listener));
   return next_id_++;
 }
 
 void Job::unsubscribe(int id) {
   const std::lock_guard lock(mutex_);
-  listeners_.erase(id);
+  subscribers_.erase(id);
 }
 
 Rendezvous::Watch Job::everybodys_watch() {
