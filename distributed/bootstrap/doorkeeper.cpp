@@ -15,12 +15,14 @@ constexpr Milliseconds kRest{100};
 
 }  // namespace
 
-Doorkeeper::Doorkeeper(Socket listener, const Secret& secret, const Identity& self,
+Doorkeeper::Doorkeeper(std::vector<Socket> listeners, const Secret& secret, const Identity& self,
                        Milliseconds limit)
-    : listener_(std::move(listener)), secret_(&secret), self_(self), limit_(limit) {}
+    : listeners_(std::move(listeners)), secret_(&secret), self_(self), limit_(limit) {}
 
 void Doorkeeper::watch(std::vector<pollfd>& polled) const {
-  if (Clock::now() >= resting_until_) polled.push_back({listener_.fd(), POLLIN, 0});
+  if (Clock::now() >= resting_until_) {
+    for (const Socket& listener : listeners_) polled.push_back({listener.fd(), POLLIN, 0});
+  }
   for (const Visitor& v : visitors_) {
     const bool sending = !v.handshake.output().empty();
     polled.push_back({v.socket.fd(), static_cast<short>(sending ? POLLOUT : POLLIN), 0});
@@ -48,11 +50,16 @@ bool Doorkeeper::make_room() {
 }
 
 void Doorkeeper::accept_new() {
-  if (Clock::now() < resting_until_) return;
+  for (const Socket& listener : listeners_) {
+    if (Clock::now() >= resting_until_) accept_from(listener);
+  }
+}
+
+void Doorkeeper::accept_from(const Socket& listener) {
   for (size_t i = 0; i < kMostVisitors; ++i) {
     // Without descriptors accepting fails though nobody waits.
-    if (!wait_ready(listener_.fd(), POLLIN, Deadline{})) return;
-    Socket socket = accept_one(listener_);
+    if (!wait_ready(listener.fd(), POLLIN, Deadline{})) return;
+    Socket socket = accept_one(listener);
     if (!socket && out_of_descriptors(errno)) {
       if (make_room()) continue;
       warnings_.add("Nobody can connect: the process is out of file descriptors");

@@ -23,9 +23,11 @@ class Doorkeeper {
   };
 
   /// `secret` must outlive it.
-  Doorkeeper(Socket listener, const Secret& secret, const Identity& self, Milliseconds limit);
+  Doorkeeper(std::vector<Socket> listeners, const Secret& secret, const Identity& self,
+             Milliseconds limit);
 
-  const Socket& listener() const { return listener_; }
+  /// The first one.
+  const Socket& listener() const { return listeners_.front(); }
 
   /// Adds what must be polled before the next serve().
   void watch(std::vector<pollfd>& polled) const;
@@ -44,10 +46,11 @@ class Doorkeeper {
 
   bool advance(Visitor& visitor);
   void accept_new();
+  void accept_from(const Socket& listener);
   bool make_room();
   void drop(const Visitor& visitor, const char* why);
 
-  Socket listener_;
+  std::vector<Socket> listeners_;
   const Secret* secret_;
   Identity self_;
   Milliseconds limit_;

@@ -1,5 +1,6 @@
 #include "mlx/distributed/bootstrap/endpoint.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "mlx/core/base/error.h"
@@ -21,6 +22,14 @@ Endpoint parse_endpoint(std::string_view text) {
   require(error == std::errc() && end == digits.end() && port <= 65535 && !host.empty(),
           "[distributed] Not an address: got \"", text, "\", expected a port from 0 to 65535.");
   return {std::string(host), static_cast<uint16_t>(port)};
+}
+
+Endpoint parse_address(std::string_view text) {
+  const bool bracketed = text.starts_with('[');
+  if (bracketed && text.ends_with(']')) return parse_endpoint(concat(text, ":0"));
+  const auto colons = std::count(text.begin(), text.end(), ':');
+  if (bracketed || colons == 1) return parse_endpoint(text);
+  return parse_endpoint(colons == 0 ? concat(text, ":0") : concat("[", text, "]:0"));
 }
 
 std::string to_string(const Endpoint& endpoint) {

@@ -19,6 +19,10 @@ struct Endpoint {
 /// Errors: std::invalid_argument for anything else.
 Endpoint parse_endpoint(std::string_view text);
 
+/// As parse_endpoint, but the port may be left out (it is 0 then): "name", "1.2.3.4",
+/// "::1" and "[::1]" are read too.
+Endpoint parse_address(std::string_view text);
+
 /// The form that parse_endpoint reads.
 std::string to_string(const Endpoint& endpoint);
 

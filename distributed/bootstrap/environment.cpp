@@ -76,6 +76,31 @@ std::vector<std::vector<Endpoint>> read_hostfile(const std::string& path) {
   return hosts;
 }
 
+std::vector<Endpoint> read_data_addresses(const Environment& e) {
+  const std::string text = text_of("MLX_DATA_ADDRESSES");
+  if (text.empty())
+    return e.hosts.empty() ? std::vector<Endpoint>{} : e.hosts[static_cast<size_t>(e.rank)];
+  std::vector<Endpoint> addresses;
+  for (size_t begin = 0; begin <= text.size();) {
+    const size_t end = std::min(text.find(',', begin), text.size());
+    try {
+      addresses.push_back(parse_address(std::string_view(text).substr(begin, end - begin)));
+    } catch (const std::invalid_argument& error) {
+      throw_invalid("[init] MLX_DATA_ADDRESSES makes no sense: ", error.what());
+    }
+    begin = end + 1;
+  }
+  return addresses;
+}
+
+int read_connections_per_ip(const Environment& e) {
+  const int connections = number_of("MLX_CONNECTIONS_PER_IP", e.connections_per_ip);
+  require(connections >= 1 && connections <= kMostConnections,
+          "[init] MLX_CONNECTIONS_PER_IP makes no sense: got ", connections,
+          ", expected a number from 1 to ", kMostConnections, ".");
+  return connections;
+}
+
 // JACCL tells the number of ranks by the device matrix only.
 int rows_of_matrix(const std::string& path) {
   const auto json = nlohmann::json::parse(read_file(path, "MLX_IBV_DEVICES"), nullptr, false);
@@ -134,6 +159,8 @@ Environment read_environment() {
   if (!e.rendezvous) e.rendezvous = other_rendezvous();
   require(e.rank < e.world_size, "[init] MLX_RANK makes no sense: got ", e.rank,
           ", expected less than the ", e.world_size, " ranks of the job.");
+  e.data_addresses = read_data_addresses(e);
+  e.connections_per_ip = read_connections_per_ip(e);
   e.local_rank = number_of("MLX_LOCAL_RANK", number_of("OMPI_COMM_WORLD_LOCAL_RANK", e.rank));
   e.generation = number_of("MLX_GENERATION", uint64_t{0});
   e.launcher_serves = choice_of("MLX_RENDEZVOUS_OWNER", {"launcher", "rank0"}) == "launcher";
@@ -169,6 +196,9 @@ std::vector<std::pair<std::string, std::string>> environment_variables(const Env
       {"MLX_OPERATION_LIMIT", seconds_text(e.limits.operation)},
       {"MLX_HEARTBEAT_LIMIT", seconds_text(e.limits.heartbeat)}};
   if (e.rendezvous) out.emplace_back("MLX_RENDEZVOUS", to_string(*e.rendezvous));
+  if (e.connections_per_ip != 1) {
+    out.emplace_back("MLX_CONNECTIONS_PER_IP", std::to_string(e.connections_per_ip));
+  }
   if (!e.transport.empty()) out.emplace_back("MLX_TRANSPORT", e.transport);
   if (!e.algorithm.empty()) out.emplace_back("MLX_ALGORITHM", e.algorithm);
   if (!e.host_id.empty()) out.emplace_back("MLX_HOST_ID", e.host_id);

@@ -14,6 +14,9 @@
 
 namespace mlx::core::distributed {
 
+/// The most connections that a pair of ranks may have.
+constexpr int kMostConnections = 64;
+
 /// How long to wait for what. In the environment in seconds (fractions allowed).
 struct Limits {
   Milliseconds connect{60'000};     ///< MLX_CONNECT_LIMIT: rendezvous, connecting, accepting
@@ -37,6 +40,10 @@ struct Environment {
   Secret secret;
   /// MLX_HOSTFILE: a JSON list of ranks, each a list of "ip:port". Empty without one.
   std::vector<std::vector<Endpoint>> hosts;
+  /// MLX_DATA_ADDRESSES: where this rank accepts connections for data, "ip" or "ip:port" with
+  /// commas between; else its entry of the hostfile. Empty: where it reaches the rendezvous from.
+  std::vector<Endpoint> data_addresses;
+  int connections_per_ip = 1;  ///< MLX_CONNECTIONS_PER_IP: of a pair of ranks, at each address
   Limits limits;
 
   std::string transport;  ///< MLX_TRANSPORT: tcp, shm, rdma or auto (the default)

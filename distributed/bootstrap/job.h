@@ -25,8 +25,8 @@ class Job {
   using Listener = std::function<void(const Failure&)>;
 
   struct Member {
-    std::string host_id;  ///< equal: the same host
-    Endpoint endpoint;    ///< where it accepts connections for data
+    std::string host_id;              ///< equal: the same host
+    std::vector<Endpoint> endpoints;  ///< where it accepts connections for data
   };
 
   /// Serves the rendezvous if that is our part, and waits until every rank of
@@ -53,8 +53,8 @@ class Job {
   /// Meets those of a group's ranks that are still in the job, see Rendezvous::meet.
   Meeting meet(uint32_t group, const std::vector<int>& ranks);
 
-  /// The socket on which connections for data arrive. For one owner.
-  Socket take_listener() { return std::move(listener_); }
+  /// The sockets on which connections for data arrive. For one owner.
+  std::vector<Socket> take_listeners() { return std::move(listeners_); }
 
   /// Calls the listener for everything that has happened and will happen,
   /// until unsubscribe(). From another thread; must not block.
@@ -78,13 +78,13 @@ class Job {
   void learn_the_others(Deadline deadline);
 
   Environment environment_;
-  Socket listener_;
+  std::vector<Socket> listeners_;
   std::vector<Member> members_;
 
   std::atomic<uint32_t> next_group_ = kFirstFreeGroup;
 
   std::mutex mutex_;
-  std::map<int, Listener> listeners_;  // by mutex_
+  std::map<int, Listener> subscribers_;  // by mutex_
   std::mutex watch_mutex_;
   std::map<int, Rendezvous::Watch> watches_;  // by watch_mutex_
   std::vector<Failure> heard_;                // by mutex_

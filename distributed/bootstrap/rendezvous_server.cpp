@@ -56,9 +56,19 @@ struct RendezvousServer::Impl {
   std::thread thread;
 };
 
+namespace {
+
+std::vector<Socket> listen_at(const Endpoint& address) {
+  std::vector<Socket> listeners;
+  listeners.push_back(listen_on(address));
+  return listeners;
+}
+
+}  // namespace
+
 RendezvousServer::Impl::Impl(Options o)
     : options(std::move(o)),
-      door(listen_on(options.address), options.secret,
+      door(listen_at(options.address), options.secret,
            {options.generation, -1, Identity::Purpose::rendezvous, 0}, options.handshake_limit),
       meetings([this](int rank) { return client_of(rank) != nullptr; },
                [this](int rank, const std::string& key, const std::string& answer) {

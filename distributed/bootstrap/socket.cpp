@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <utility>
@@ -50,7 +51,7 @@ Endpoint endpoint_of(const sockaddr_storage& storage, socklen_t length) {
   char port[NI_MAXSERV] = "0";
   getnameinfo(reinterpret_cast<const sockaddr*>(&storage), length, host, sizeof host, port,
               sizeof port, NI_NUMERICHOST | NI_NUMERICSERV);
-  return {host, static_cast<uint16_t>(std::stoi(port))};
+  return {host, static_cast<uint16_t>(std::atoi(port))};
 }
 
 // A non-blocking connect that ends well, or a reason why not.
@@ -145,18 +146,54 @@ Endpoint local_endpoint(const Socket& socket) {
   return endpoint_of(storage, length);
 }
 
-std::string peer_name(const Socket& socket) {
+namespace {
+
+std::optional<Endpoint> peer_endpoint(const Socket& socket) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
-  if (getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return "?";
-  return to_string(endpoint_of(storage, length));
+  if (getpeername(socket.fd(), reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  return endpoint_of(storage, length);
 }
 
-std::optional<size_t> send_some(int fd, std::span<const std::byte> bytes) {
-  const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+std::optional<size_t> sent(ssize_t n) {
   if (n >= 0) return static_cast<size_t>(n);
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0;
   return std::nullopt;
+}
+
+iovec vector_of(std::span<const std::byte> bytes) {
+  return {const_cast<std::byte*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+std::string peer_name(const Socket& socket) {
+  const auto peer = peer_endpoint(socket);
+  return peer ? to_string(*peer) : "?";
+}
+
+void do_not_pace_within_host(const Socket& socket) {
+  const auto peer = peer_endpoint(socket);
+  const std::string here = local_endpoint(socket).host;
+  if (!peer || (peer->host != here && !here.starts_with("127."))) return;
+  // Every kernel has it and lets everybody choose it.
+  constexpr std::string_view kName = "reno";
+  setsockopt(socket.fd(), IPPROTO_TCP, TCP_CONGESTION, kName.data(), kName.size());
+}
+
+std::optional<size_t> send_some(int fd, std::span<const std::byte> bytes) {
+  return sent(send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+std::optional<size_t> send_some(int fd, std::span<const std::byte> first,
+                                std::span<const std::byte> second) {
+  if (first.empty()) return send_some(fd, second);
+  if (second.empty()) return send_some(fd, first);
+  iovec vectors[] = {vector_of(first), vector_of(second)};
+  msghdr message{};
+  message.msg_iov = vectors;
+  message.msg_iovlen = 2;
+  return sent(sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 
 std::optional<size_t> receive_some(int fd, std::span<std::byte> bytes) {

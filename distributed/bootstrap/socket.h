@@ -48,8 +48,16 @@ Socket accept_one(const Socket& listener);
 Endpoint local_endpoint(const Socket& socket);
 std::string peer_name(const Socket& socket);
 
+/// Gives a connection between two processes of this host a congestion control that
+/// does not pace. Some hosts pace all connections (BBR), which halves the rate here
+/// and is good for nothing: there is no network on the way.
+void do_not_pace_within_host(const Socket& socket);
+
 /// Bytes moved now: 0 when it would block, empty when the other end is gone.
 std::optional<size_t> send_some(int fd, std::span<const std::byte> bytes);
+/// One after the other, in one packet where they fit.
+std::optional<size_t> send_some(int fd, std::span<const std::byte> first,
+                                std::span<const std::byte> second);
 std::optional<size_t> receive_some(int fd, std::span<std::byte> bytes);
 
 /// Waits for readiness (POLLIN, POLLOUT); false past the deadline.

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace mlx::core::distributed {
 
@@ -26,11 +27,11 @@ class Link {
   /// Passes on what was gathered. True when nothing is left; empty when the peer is gone.
   virtual std::optional<bool> flush() = 0;
 
-  /// Announces that the caller sleeps until it can read or write, and returns
-  /// what to poll; empty when there is something to do already.
-  virtual std::optional<pollfd> arm(bool reading, bool writing) = 0;
-  /// What poll found for it.
-  virtual void woken(short events) = 0;
+  /// Announces that the caller sleeps until it can read or write, and adds what
+  /// to poll; false when there is something to do already.
+  virtual bool arm(bool reading, bool writing, std::vector<pollfd>& polled) = 0;
+  /// What poll found for what the last arm() has added.
+  virtual void woken(std::span<const pollfd> polled) = 0;
 };
 
 }  // namespace mlx::core::distributed

@@ -167,20 +167,19 @@ std::optional<size_t> LinkTransport::spin(std::span<const Ticket> tickets) {
 
 void LinkTransport::sleep(Deadline deadline) {
   polled_.assign(1, {connector_->bell().fd(), POLLIN, 0});
-  polled_peers_.clear();
+  armed_.clear();
   bool ready = false;
   for (const int peer : active_) {
     Peer& p = peers_[static_cast<size_t>(peer)];
     if (!p.link) continue;
-    const auto armed = p.link->arm(!p.recvs.empty(), !p.sends.empty());
-    ready = ready || !armed;
-    polled_.push_back(armed.value_or(pollfd{-1, 0, 0}));
-    polled_peers_.push_back(peer);
+    armed_.push_back({p.link.get(), polled_.size()});
+    ready |= !p.link->arm(!p.recvs.empty(), !p.sends.empty(), polled_);
   }
   poll(polled_.data(), polled_.size(), ready ? 0 : poll_timeout(deadline));
   if (polled_[0].revents != 0) connector_->bell().clear();
-  for (size_t i = 0; i < polled_peers_.size(); ++i) {
-    peers_[static_cast<size_t>(polled_peers_[i])].link->woken(polled_[i + 1].revents);
+  for (size_t i = 0; i < armed_.size(); ++i) {
+    const size_t end = i + 1 < armed_.size() ? armed_[i + 1].begin : polled_.size();
+    armed_[i].link->woken(std::span(polled_).subspan(armed_[i].begin, end - armed_[i].begin));
   }
 }
 

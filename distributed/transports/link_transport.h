@@ -61,8 +61,12 @@ class LinkTransport final : public Transport {
   const bool crowded_;  // more ranks than cores
   std::vector<Peer> peers_;
   std::vector<int> active_;  // peers with something pending
+  struct Armed {
+    Link* link;
+    size_t begin;  // of what it added to polled_
+  };
   std::vector<pollfd> polled_;
-  std::vector<int> polled_peers_;
+  std::vector<Armed> armed_;
   std::atomic<bool> aborted_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include "mlx/distributed/bootstrap/handshake.h"
 #include "mlx/distributed/transports/link_transport.h"
 #include "mlx/distributed/transports/offer.h"
+#include "mlx/distributed/transports/striped_link.h"
 
 namespace mlx::core::distributed {
 namespace {
@@ -80,16 +81,31 @@ class NetworkConnector final : public Connector {
     return where;
   }
 
+  // Several at each of its addresses, if we were told so.
+  uint32_t connections_to(int world) const {
+    const auto at_each = static_cast<size_t>(job_.environment().connections_per_ip);
+    const size_t addresses = job_.member(world).endpoints.size();
+    return static_cast<uint32_t>(std::min<size_t>(at_each * addresses, kMostConnections));
+  }
+
   Reception::Arrival connect(int peer) {
     const int world = world_ranks_[static_cast<size_t>(peer)];
     const Environment& e = job_.environment();
     const Identity self{e.generation, e.rank, Identity::Purpose::data, group_};
+    const std::vector<Endpoint>& endpoints = job_.member(world).endpoints;
     try {
-      Socket socket = connect_authenticated(job_.member(world).endpoint, e.secret, self, world,
-                                            after(e.limits.connect), aborted_);
       auto pulse = std::make_shared<Pulse>();
-      auto link = make_offer(std::move(socket), sharing_with(world), pulse, aborted_);
-      return {std::move(link), std::move(pulse)};
+      std::vector<std::unique_ptr<Link>> links;
+      Strand strand{0, connections_to(world)};
+      while (strand.number < strand.count) {
+        const Sharing sharing = strand.number == 0 ? sharing_with(world) : Sharing::never;
+        Socket socket = connect_authenticated(endpoints[strand.number % endpoints.size()], e.secret,
+                                              self, world, after(e.limits.connect), aborted_);
+        auto agreement = make_offer(std::move(socket), sharing, strand, pulse, aborted_);
+        links.push_back(std::move(agreement.link));
+        strand = {strand.number + 1, agreement.strand.count};
+      }
+      return {make_striped_link(std::move(links)), std::move(pulse)};
     } catch (const TimeoutError& error) {
       throw PeerLostError(concat("it cannot be reached: ", error.what()), about(peer));
     } catch (const ConnectionError& error) {

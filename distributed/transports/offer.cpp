@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/environment.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/bootstrap/log.h"
 #include "mlx/distributed/bootstrap/secret.h"
@@ -16,6 +18,7 @@ struct Offer {
   uint64_t mark;       // is in the memory too: proof that both see the same
   int32_t pid;         // 0: no shared memory offered
   int32_t descriptor;  // in that process
+  Strand strand;
 };
 
 constexpr Milliseconds kLimit{5000};
@@ -43,9 +46,10 @@ void send_all(const Socket& socket, std::span<const std::byte> bytes) {
 
 }  // namespace
 
-std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing, std::shared_ptr<Pulse> pulse,
-                                 const std::atomic<bool>& cancelled) {
+Agreement make_offer(Socket socket, Sharing sharing, Strand strand, std::shared_ptr<Pulse> pulse,
+                     const std::atomic<bool>& cancelled) {
   Offer offer{};
+  offer.strand = strand;
   std::shared_ptr<Segment> segment = sharing == Sharing::never ? nullptr : Segment::create();
   if (segment) {
     fill_random(std::as_writable_bytes(std::span(&offer.mark, 1)));
@@ -60,16 +64,20 @@ std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing, std::shared_ptr
   receive_all(socket, {&accepted, 1}, cancelled);
   if (accepted == std::byte{0}) {
     if (sharing == Sharing::always) throw DistributedError("[shm] The ranks share no memory.");
-    return make_socket_link(std::move(socket), std::move(pulse));
+    return {make_socket_link(std::move(socket), std::move(pulse)), strand};
   }
   if (!segment) throw ConnectionError("it accepted memory that it was not offered");
   segment->close_descriptor();
-  return make_shared_link(std::move(segment), 0, std::move(socket));
+  return {make_shared_link(std::move(segment), 0, std::move(socket)), Strand{}};
 }
 
-std::unique_ptr<Link> answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse) {
+Agreement answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse) {
   Offer offer;
   receive_all(socket, std::as_writable_bytes(std::span(&offer, 1)), false);
+  const auto [number, count] = offer.strand;
+  if (number >= count || count > kMostConnections) {
+    throw ConnectionError(concat("it is number ", number, " of ", count, " connections"));
+  }
   std::shared_ptr<Segment> segment;
   if (share && offer.pid > 0) {
     segment = Segment::open(offer.pid, offer.descriptor);
@@ -77,9 +85,9 @@ std::unique_ptr<Link> answer_offer(Socket socket, bool share, std::shared_ptr<Pu
   }
   const std::byte accepted{segment ? uint8_t{1} : uint8_t{0}};
   send_all(socket, {&accepted, 1});
-  if (!segment) return make_socket_link(std::move(socket), std::move(pulse));
+  if (!segment) return {make_socket_link(std::move(socket), std::move(pulse)), offer.strand};
   segment->close_descriptor();
-  return make_shared_link(std::move(segment), 1, std::move(socket));
+  return {make_shared_link(std::move(segment), 1, std::move(socket)), Strand{}};
 }
 
 }  // namespace mlx::core::distributed

@@ -21,14 +21,27 @@ class ConnectionError : public DistributedError {
 /// Whether to share memory.
 enum class Sharing : uint8_t { never, if_possible, always };
 
-/// The connector's side: offers shared memory, and returns the link that both
-/// ends agreed on. `pulse` is that of a TCP link.
+/// Which connection of its pair of ranks one is.
+struct Strand {
+  uint32_t number = 0;
+  uint32_t count = 1;  ///< 1 to kMostConnections
+};
+
+/// What both ends agreed on.
+struct Agreement {
+  std::unique_ptr<Link> link;
+  Strand strand;  ///< the only one where memory is shared
+};
+
+/// The connector's side: offers shared memory and says which connection this is.
+/// `pulse` is that of a TCP link.
 /// Errors: ConnectionError when the other end does not answer; DistributedError
 ///         when it cannot share memory though it must.
-std::unique_ptr<Link> make_offer(Socket socket, Sharing sharing, std::shared_ptr<Pulse> pulse,
-                                 const std::atomic<bool>& cancelled);
+Agreement make_offer(Socket socket, Sharing sharing, Strand strand, std::shared_ptr<Pulse> pulse,
+                     const std::atomic<bool>& cancelled);
 
 /// The acceptor's side. `share`: shared memory may be accepted.
-std::unique_ptr<Link> answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse);
+/// Errors: ConnectionError, also for an offer that makes no sense.
+Agreement answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse);
 
 }  // namespace mlx::core::distributed

@@ -7,10 +7,8 @@ void Pulse::received(size_t bytes) {
   hungry_since_.store(0, std::memory_order_relaxed);
 }
 
-void Pulse::sleeps(bool for_data) {
-  if (!for_data) {
-    hungry_since_.store(0, std::memory_order_relaxed);
-  } else if (hungry_since_.load(std::memory_order_relaxed) == 0) {
+void Pulse::hungers() {
+  if (hungry_since_.load(std::memory_order_relaxed) == 0) {
     hungry_since_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   }
 }

@@ -20,8 +20,8 @@ class Pulse {
   // From the thread of the link.
   void sent(size_t bytes) { sent_.fetch_add(bytes, std::memory_order_relaxed); }
   void received(size_t bytes);
-  /// The link sleeps, and whether it does so for want of data.
-  void sleeps(bool for_data);
+  /// The link sleeps for want of data.
+  void hungers();
 
   // From the thread of the rendezvous.
   /// How much has come, if the link has waited for more for so long.

@@ -42,19 +42,22 @@ class SharedLink final : public Link {
 
   std::optional<bool> flush() override { return true; }
 
-  std::optional<pollfd> arm(bool reading, bool writing) override {
+  bool arm(bool reading, bool writing, std::vector<pollfd>& polled) override {
     const bool nothing_to_read = !reading || in_.announce_sleep();
     const bool no_room = !writing || out_.announce_sleep();
-    if (nothing_to_read && no_room && !gone_) return pollfd{doorbell_.fd(), POLLIN, 0};
+    if (nothing_to_read && no_room && !gone_) {
+      polled.push_back({doorbell_.fd(), POLLIN, 0});
+      return true;
+    }
     in_.cancel_sleep();
     out_.cancel_sleep();
-    return std::nullopt;
+    return false;
   }
 
-  void woken(short events) override {
+  void woken(std::span<const pollfd> polled) override {
     in_.cancel_sleep();
     out_.cancel_sleep();
-    if (events == 0) return;
+    if (polled.empty() || polled[0].revents == 0) return;
     std::byte rings[64];
     if (!receive_some(doorbell_.fd(), rings)) gone_ = true;
   }

@@ -7,37 +7,34 @@
 namespace mlx::core::distributed {
 namespace {
 
-// A header and a small message leave in one packet, and arrive in one read:
-// anything below kSmall goes through a buffer, anything above past it.
+// A header and its message leave in one packet, and what is small arrives in one
+// read: less than kSmall goes through a buffer, more goes past it.
 constexpr size_t kSmall = 4096;
-constexpr size_t kBuffer = 64 * 1024;
+constexpr size_t kGathered = 64 * 1024;
+// More than that read ahead costs more to copy than another read.
+constexpr size_t kAhead = 16 * 1024;
 
 class SocketLink final : public Link {
  public:
   SocketLink(Socket socket, std::shared_ptr<Pulse> pulse)
-      : socket_(std::move(socket)), pulse_(std::move(pulse)), in_(kBuffer) {
-    out_.reserve(kBuffer);
+      : socket_(std::move(socket)), pulse_(std::move(pulse)), in_(kAhead) {
+    out_.reserve(kGathered);
   }
 
   std::optional<size_t> write(std::span<const std::byte> bytes) override {
-    if (bytes.size() < kSmall && out_.size() + bytes.size() <= kBuffer) {
+    if (bytes.size() < kSmall && out_.size() + bytes.size() <= kGathered) {
       out_.insert(out_.end(), bytes.begin(), bytes.end());
       return bytes.size();
     }
-    const auto flushed = flush();
-    if (!flushed) return std::nullopt;
-    return *flushed ? put(bytes) : 0;
+    return put(bytes);
   }
 
   std::optional<bool> flush() override {
-    while (sent_ < out_.size()) {
-      const auto n = put(std::span(out_).subspan(sent_));
-      if (!n) return std::nullopt;
-      if (*n == 0) return false;
-      sent_ += *n;
+    while (!gathered().empty()) {
+      const size_t before = gathered().size();
+      if (!put({})) return std::nullopt;
+      if (gathered().size() == before) return false;
     }
-    out_.clear();
-    sent_ = 0;
     return true;
   }
 
@@ -55,21 +52,32 @@ class SocketLink final : public Link {
     return n;
   }
 
-  std::optional<pollfd> arm(bool reading, bool writing) override {
-    if (reading && begin_ != end_) return std::nullopt;
-    pulse_->sleeps(reading);
-    const bool full = writing || sent_ < out_.size();
-    return pollfd{socket_.fd(), static_cast<short>((reading ? POLLIN : 0) | (full ? POLLOUT : 0)),
-                  0};
+  bool arm(bool reading, bool writing, std::vector<pollfd>& polled) override {
+    if (reading && begin_ != end_) return false;
+    if (reading) pulse_->hungers();
+    const bool full = writing || !gathered().empty();
+    const auto events = static_cast<short>((reading ? POLLIN : 0) | (full ? POLLOUT : 0));
+    if (events != 0) polled.push_back({socket_.fd(), events, 0});
+    return true;
   }
 
-  void woken(short) override {}
+  void woken(std::span<const pollfd>) override {}
 
  private:
+  std::span<const std::byte> gathered() const { return std::span(out_).subspan(sent_); }
+
+  // What was gathered and then these. How many of these have gone.
   std::optional<size_t> put(std::span<const std::byte> bytes) {
-    const auto n = send_some(socket_.fd(), bytes);
-    if (n && *n > 0) pulse_->sent(*n);
-    return n;
+    const auto n = send_some(socket_.fd(), gathered(), bytes);
+    if (!n) return std::nullopt;
+    if (*n > 0) pulse_->sent(*n);
+    const size_t first = std::min(*n, gathered().size());
+    sent_ += first;
+    if (sent_ == out_.size()) {
+      out_.clear();
+      sent_ = 0;
+    }
+    return *n - first;
   }
 
   std::optional<size_t> get(std::span<std::byte> bytes) {
@@ -90,6 +98,7 @@ class SocketLink final : public Link {
 }  // namespace
 
 std::unique_ptr<Link> make_socket_link(Socket socket, std::shared_ptr<Pulse> pulse) {
+  do_not_pace_within_host(socket);
   return std::make_unique<SocketLink>(std::move(socket), std::move(pulse));
 }
 

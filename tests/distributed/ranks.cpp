@@ -128,7 +128,10 @@ Groups make_memory_groups(int ranks, Milliseconds limit, const std::string& algo
 
 std::shared_ptr<Fabric> open_fabric(const std::string& transport, std::shared_ptr<Job> job) {
   if (transport == "fake_rdma") return rdma::make_rdma_fabric(std::move(job), fake_verbs());
-  return fabric_kind(transport == "mixed" ? "auto" : transport).open(std::move(job));
+  const std::string kind = transport == "mixed"     ? "auto"
+                           : transport == "striped" ? "tcp"
+                                                    : transport;
+  return fabric_kind(kind).open(std::move(job));
 }
 
 Groups make_job_groups(const std::string& transport, int ranks, Milliseconds limit,
@@ -143,6 +146,10 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
     Environment environment = environment_of(rank, ranks, server->address(), secret);
     const bool mixed = transport == "mixed";
     if (mixed) environment.host_id = "host " + std::to_string(rank / 2);
+    if (transport == "striped") {
+      environment.data_addresses = {{"127.0.0.1", 0}, {"127.0.0.2", 0}};
+      environment.connections_per_ip = 2;
+    }
     environment.limits.operation = limit;
     environment.algorithm = algorithm;
     environment.detail = detail;

@@ -26,8 +26,9 @@ struct Groups {
 };
 
 /// `transport`: "memory", a row of the registry, "mixed": auto, where two ranks
-/// at a time believe to be on a host of their own, or "fake_rdma": RDMA over the
-/// stand-in for the library. `detail`: as MLX_DISTRIBUTED_DEBUG=detail.
+/// at a time believe to be on a host of their own, "striped": TCP with two
+/// connections at each of two addresses, or "fake_rdma": RDMA over the stand-in
+/// for the library. `detail`: as MLX_DISTRIBUTED_DEBUG=detail.
 Groups make_groups(const std::string& transport, int ranks,
                    Milliseconds operation_limit = Milliseconds{20'000},
                    const std::string& algorithm = "", bool detail = false);

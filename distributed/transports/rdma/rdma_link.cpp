@@ -45,19 +45,20 @@ class RdmaLink final : public Link, private Messenger::Listener {
     return 0;
   }
 
-  std::optional<pollfd> arm(bool reading, bool writing) override {
+  bool arm(bool reading, bool writing, std::vector<pollfd>& polled) override {
     QueuePair& pair = messenger_.pair();
     if (pair.arm() != 0) messenger_.fail("it cannot ask for events");
     messenger_.look();
     const uint64_t events = messenger_.events();
     const bool news = (reading && seen_by_reader_ != events) ||
                       ((writing || writer_.gathering()) && seen_by_writer_ != events);
-    if (news || !messenger_.failure().empty()) return std::nullopt;
-    return pollfd{pair.descriptor(), POLLIN, 0};
+    if (news || !messenger_.failure().empty()) return false;
+    polled.push_back({pair.descriptor(), POLLIN, 0});
+    return true;
   }
 
-  void woken(short events) override {
-    if (events != 0) messenger_.pair().take_events();
+  void woken(std::span<const pollfd> polled) override {
+    if (!polled.empty() && polled[0].revents != 0) messenger_.pair().take_events();
   }
 
  private:

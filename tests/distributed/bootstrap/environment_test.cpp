@@ -43,6 +43,7 @@ TEST(Environment, ReadsBackWhatALauncherWrites) {
   e.secret = Secret("s3cret");
   e.limits.heartbeat = Milliseconds{250};
   e.transport = "tcp";
+  e.connections_per_ip = 4;
   const Environment r = read_with(environment_variables(e));
   EXPECT_EQ(r.rank, 3);
   EXPECT_EQ(r.world_size, 8);
@@ -54,6 +55,16 @@ TEST(Environment, ReadsBackWhatALauncherWrites) {
   EXPECT_EQ(r.limits.heartbeat, Milliseconds{250});
   EXPECT_EQ(r.limits.operation, e.limits.operation);
   EXPECT_EQ(r.transport, "tcp");
+  EXPECT_EQ(r.connections_per_ip, 4);
+}
+
+TEST(Environment, TellsWhereDataArrives) {
+  EXPECT_TRUE(read_with({}).data_addresses.empty());
+  const Environment e =
+      read_with({{"MLX_DATA_ADDRESSES", "10.0.0.1,host:7000,::1,[fd00::1]:7001,[fd00::2]"}});
+  const std::vector<Endpoint> expected{
+      {"10.0.0.1", 0}, {"host", 7000}, {"::1", 0}, {"fd00::1", 7001}, {"fd00::2", 0}};
+  EXPECT_EQ(e.data_addresses, expected);
 }
 
 class Files : public ::testing::Test {
@@ -79,6 +90,7 @@ TEST_F(Files, HoldTheHostsAndTheSecret) {
   EXPECT_EQ(e.world_size, 2);
   EXPECT_EQ(e.rendezvous, (Endpoint{"10.0.0.1", 5000}));
   EXPECT_EQ(e.hosts[1][1], (Endpoint{"10.1.0.2", 5001}));
+  EXPECT_EQ(e.data_addresses, e.hosts[1]);
   EXPECT_EQ(e.secret.text(), "s3cret");
 }
 
@@ -105,10 +117,19 @@ TEST_F(Files, ThatMakeNoSenseAreRefused) {
 }
 
 TEST(Environment, NamesTheVariableThatMakesNoSense) {
-  const std::pair<const char*, const char*> rows[] = {
-      {"MLX_RANK", "-1"},           {"MLX_RANK", "two"},       {"MLX_RANK", "1"},
-      {"MLX_WORLD_SIZE", "1x"},     {"MLX_RENDEZVOUS", "x"},   {"MLX_TRANSPORT", "pigeon"},
-      {"MLX_HEARTBEAT_LIMIT", "0"}, {"MLX_ALGORITHM", "magic"}};
+  const std::pair<const char*, const char*> rows[] = {{"MLX_RANK", "-1"},
+                                                      {"MLX_RANK", "two"},
+                                                      {"MLX_RANK", "1"},
+                                                      {"MLX_WORLD_SIZE", "1x"},
+                                                      {"MLX_RENDEZVOUS", "x"},
+                                                      {"MLX_TRANSPORT", "pigeon"},
+                                                      {"MLX_HEARTBEAT_LIMIT", "0"},
+                                                      {"MLX_ALGORITHM", "magic"},
+                                                      {"MLX_DATA_ADDRESSES", "a,,b"},
+                                                      {"MLX_DATA_ADDRESSES", "a,"},
+                                                      {"MLX_DATA_ADDRESSES", "a:b"},
+                                                      {"MLX_CONNECTIONS_PER_IP", "0"},
+                                                      {"MLX_CONNECTIONS_PER_IP", "65"}};
   for (const auto& [name, value] : rows) {
     try {
       read_with({{name, value}});

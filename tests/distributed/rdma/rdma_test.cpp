@@ -357,9 +357,10 @@ TEST_F(Rdma, ASleeperWakesForWhatHasCome) {
   int looks = 0;
   while (ends.links[1]->read({&got, 1}) == 0 && Clock::now() < deadline) {
     ++looks;
-    if (auto polled = ends.links[1]->arm(true, false)) {
-      poll(&*polled, 1, poll_timeout(deadline));
-      ends.links[1]->woken(polled->revents);
+    std::vector<pollfd> polled;
+    if (ends.links[1]->arm(true, false, polled)) {
+      poll(polled.data(), polled.size(), poll_timeout(deadline));
+      ends.links[1]->woken(polled);
     }
   }
   EXPECT_EQ(got, sent);
