@@ -31,10 +31,12 @@ class Hosts {
   /// Lets nothing pass between the two any more; neither is told.
   void part(int host, int other);
 
+  /// Runs a shell command in a network namespace; -1: in ours.
+  /// Errors: std::runtime_error if it fails.
+  static void run(const std::string& command, int network = -1);
+
  private:
   static Socket new_network();
-  /// Runs a command in a namespace; -1: in ours.
-  static void run(const std::string& command, int network = -1);
 
   std::vector<Socket> networks_;
 };

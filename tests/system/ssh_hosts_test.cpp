@@ -1,0 +1,56 @@
+// The hosts that other tests use: they are separate, show what a job leaves on
+// them, and leave nothing themselves.
+
+#include "system/ssh_hosts.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <filesystem>
+
+#include "system/command.h"
+
+namespace mlx::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+TEST(SshHosts, AreReachedBySshAndAreSeparate) {
+  const SshHosts hosts(2);
+  const std::string script = hosts.ssh() + " h1 'touch /tmp/one' && " + hosts.ssh() + " " +
+                             SshHosts::address6(1) + " 'hostname; pwd; ls /tmp'";
+  const Finished seen =
+      Command({"/bin/sh", "-c", script}, {.folder = hosts.folder(), .input = ""}).wait();
+  EXPECT_EQ(seen.out, "h2\n/run/home\n") << seen.err;
+  EXPECT_EQ(hosts.run(0, "ls /tmp; rm /tmp/one"), "one\n");
+  EXPECT_THAT(hosts.leftovers(), IsEmpty());
+}
+
+TEST(SshHosts, ShowWhatIsLeftOnThem) {
+  const SshHosts hosts(1);
+  hosts.run(0, "echo > /dev/shm/forgotten; setsid sleep 1000 > /dev/null 2>&1 &");
+  EXPECT_THAT(hosts.leftovers(std::chrono::milliseconds(0)),
+              AllOf(Contains(HasSubstr("h1: process sleep 1000")),
+                    Contains(HasSubstr("h1: file forgotten in dev/shm"))));
+}
+
+TEST(SshHosts, VanishAtTheirEnd) {
+  pid_t process;
+  std::string folder;
+  {
+    const SshHosts hosts(1);
+    folder = hosts.folder();
+    hosts.run(0, "setsid sleep 1000 > /dev/null 2>&1 &");
+    process = hosts.processes(0, "sleep").at(0);
+  }
+  EXPECT_NE(kill(process, 0), 0);
+  EXPECT_FALSE(fs::exists(folder));
+}
+
+}  // namespace
+}  // namespace mlx::test
