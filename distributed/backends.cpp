@@ -11,7 +11,27 @@
 namespace mlx::core::distributed {
 namespace {
 
-bool always() { return true; }
+std::string none() { return ""; }
+
+constexpr const char* kAlone =
+    "The job has no other rank: got 1 by MLX_WORLD_SIZE, MLX_HOSTFILE or MLX_IBV_DEVICES, expected "
+    "2 or more.";
+
+std::string no_job_in_environment() {
+  if (!read_environment().rendezvous) {
+    return "The environment describes no job: got none of MLX_RENDEZVOUS, MLX_HOSTFILE, "
+           "MLX_JACCL_COORDINATOR and NCCL_HOST_IP, expected one, as mlx-launch sets them.";
+  }
+  return kAlone;
+}
+
+std::string no_job_of_mpi() {
+  if (read_environment().started_by_mpi) {
+    return "The job of MPI has no other rank: got 1, expected 2 or more.";
+  }
+  return "No launcher of MPI started this process: got none of OMPI_COMM_WORLD_SIZE, PMIX_RANK "
+         "and PMI_RANK in the environment, expected those of mpirun or srun.";
+}
 
 // The job that the environment describes: a process joins it once, whatever
 // the number of its backends. Null if there is none.
@@ -73,10 +93,10 @@ std::shared_ptr<World> join_nccl() {
 }
 
 constexpr Backend kBackends[] = {
-    {"nccl", nccl::is_available, false, join_nccl},
-    {"ring", always, true, join_ring},
-    {"mpi", mpi::is_available, true, join_mpi},
-    {"rdma", rdma::is_available, true, join_rdma},
+    {"nccl", nccl::obstacle, false, join_nccl, no_job_in_environment},
+    {"ring", none, true, join_ring, no_job_in_environment},
+    {"mpi", mpi::obstacle, true, join_mpi, no_job_of_mpi},
+    {"rdma", rdma::obstacle, true, join_rdma, no_job_in_environment},
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "mlx/distributed/world.h"
@@ -12,13 +13,16 @@ namespace mlx::core::distributed {
 
 struct Backend {
   std::string_view name;
-  /// Whether it can be used by this build on this machine. No side effects.
-  bool (*available)();
+  /// Why it cannot be used by this build on this machine, as a sentence; empty if
+  /// it can. No side effects.
+  std::string (*obstacle)();
   /// Whether it takes the memory in which arrays are: "any" tries no other.
   bool for_arrays;
   /// Joins the job that the environment describes and waits for all its ranks.
   /// Null when there is no such job, or one of a single rank.
   std::shared_ptr<World> (*join)();
+  /// Why join() gives null, as a sentence.
+  std::string (*no_job)();
 };
 
 /// In the order in which "any" tries them.

@@ -53,6 +53,8 @@ const char* operation_name(Operation operation, Reduction reduction) {
       return "send";
     case Operation::recv:
       return "recv";
+    case Operation::split:
+      return "split";
   }
   return "unknown operation";
 }
@@ -60,7 +62,7 @@ const char* operation_name(Operation operation, Reduction reduction) {
 std::string describe(const Header& h) {
   // From the wire: the numbers may be anything.
   const bool known =
-      h.dtype < kDtypes && h.operation <= Operation::recv && h.reduction <= Reduction::max;
+      h.dtype < kDtypes && h.operation <= Operation::split && h.reduction <= Reduction::max;
   if (!known) return concat("#", h.sequence, " (an unknown operation)");
   const Dtype dtype = dtype_of(static_cast<Dtype::Val>(h.dtype));
   std::string text = concat("#", h.sequence, " ", operation_name(h.operation, h.reduction), " ",

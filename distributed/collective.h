@@ -25,6 +25,7 @@ enum class Operation : uint8_t {
   barrier,
   send,
   recv,
+  split,  ///< of the group's transport; moves no data
 };
 
 /// Keeps the memory of a call alive beyond it, for a library that cannot be

@@ -29,7 +29,7 @@ Cache& cache() {
 
 std::shared_ptr<GroupImpl> join(Cache& all, const Backend& b) {
   if (const auto at = all.joined.find(b.name); at != all.joined.end()) return at->second;
-  if (!b.available()) return nullptr;
+  if (!b.obstacle().empty()) return nullptr;
   const std::shared_ptr<World> world = b.join();
   if (!world) return nullptr;
   auto group = world->everyone();
@@ -60,7 +60,7 @@ std::shared_ptr<GroupImpl> alone(Cache& all) {
 
 bool is_available() { return true; }
 
-bool is_available(const std::string& bk) { return bk == "any" || backend(bk).available(); }
+bool is_available(const std::string& bk) { return bk == "any" || backend(bk).obstacle().empty(); }
 
 int Group::rank() const { return group_->rank(); }
 
@@ -102,17 +102,33 @@ void monitored_barrier(const Group& group, std::chrono::milliseconds limit) {
   group.raw_group()->monitored_barrier(limit);
 }
 
+namespace {
+
+// Why there is no group of this backend, or of any.
+std::string why_not(const Backend& b) {
+  const std::string obstacle = b.obstacle();
+  return obstacle.empty() ? b.no_job() : obstacle;
+}
+
+std::string why_not_any() {
+  std::string text;
+  for (const Backend& b : backends()) {
+    text += concat("\n  ", b.name, ": ", why_not(b));
+    if (!b.for_arrays) text += " It is joined only by name.";
+  }
+  return text;
+}
+
+}  // namespace
+
 Group init(bool strict, const std::string& bk) {
   Cache& all = cache();
   const std::lock_guard lock(all.mutex);
   if (auto group = bk == "any" ? join_any(all) : join(all, backend(bk))) return Group(group);
   if (strict) {
     throw std::runtime_error(
-        is_available(bk)
-            ? concat("[init] There is no job for the backend ", bk,
-                     ": expected MLX_WORLD_SIZE and MLX_RENDEZVOUS or MLX_HOSTFILE in the "
-                     "environment, as mlx-launch sets them.")
-            : concat("[init] The backend ", bk, " is not available."));
+        bk == "any" ? concat("[init] No backend can be used.", why_not_any())
+                    : concat("[init] The backend ", bk, " cannot be used. ", why_not(backend(bk))));
   }
   return Group(alone(all));
 }

@@ -106,7 +106,8 @@ void monitored_barrier(const Group& group, std::chrono::milliseconds limit);
 ///
 /// Ranks:  every rank of the job; returns when all have come.
 /// Errors: std::invalid_argument for an unknown backend; std::runtime_error if
-///         `strict` and there is no job or the backend is not available.
+///         `strict` and there is no job or the backend is not available, which
+///         says what is missing, for "any" with each backend.
 ///         When there is a job but it does not come together, TimeoutError,
 ///         AuthenticationError or PeerLostError, even if not strict: a rank
 ///         that went on alone would compute something else.

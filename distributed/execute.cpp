@@ -181,6 +181,20 @@ void GroupImpl::monitored_barrier(Milliseconds limit) {
   }
 }
 
+std::unique_ptr<Transport> GroupImpl::split_transport(const Part& part) {
+  const auto queued = Clock::now();
+  const Turnstile::Pass pass(turns_, 0);
+  throw_if_failed(Operation::split, Reduction::none, -1, 0);
+  const Header header = header_for({.operation = Operation::split}, Algorithm::native);
+  std::unique_ptr<Transport> made;
+  run_recorded(header, Operation::split, -1, queued, limit_, nullptr, [&](Deadline deadline) {
+    exchange_->begin(header, deadline);
+    if (size_ > 1) exchange_->compare_with_neighbours();
+    made = transport_->split(part, deadline);
+  });
+  return made;
+}
+
 void GroupImpl::move(const Collective& c, Algorithm algorithm, Deadline deadline) {
   if (algorithm != Algorithm::native) return run_algorithm(*exchange_, c, algorithm);
   if (size_ > 1) exchange_->compare_with_neighbours();

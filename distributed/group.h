@@ -108,6 +108,7 @@ class GroupImpl {
   std::optional<Failure> in_our_numbers(Failure failure) const;
   template <typename T>
   std::vector<T> gather_from_all(const T& mine);
+  std::unique_ptr<Transport> split_transport(const Part& part);
   Circumstances circumstances(const Header& header, Operation operation, int peer) const;
 
   const std::unique_ptr<Transport> transport_;

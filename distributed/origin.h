@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mlx/distributed/bootstrap/meetings.h"
+#include "mlx/distributed/transport.h"
 
 namespace mlx::core::distributed::detail {
 
@@ -24,8 +25,10 @@ class Origin {
 
   /// A group of these ranks, in that order; this process is among them. All of
   /// them call it at the same point, with an id that none of them has used.
+  /// `transport` is theirs; null: they connect anew.
   virtual std::shared_ptr<GroupImpl> group(uint32_t id, uint64_t generation,
-                                           std::vector<int> world_ranks) = 0;
+                                           std::vector<int> world_ranks,
+                                           std::unique_ptr<Transport> transport) = 0;
 
   /// Waits for those of the group's ranks that are still in the job.
   /// Errors: TimeoutError naming who has not come; PeerLostError when there is

@@ -17,6 +17,14 @@ namespace mlx::core::distributed {
 struct Collective;
 struct Transfer;
 
+/// What becomes of one rank of a group that is split.
+struct Part {
+  uint32_t group = 0;            ///< the id of its new group
+  int color = 0;                 ///< which of the parts, from 0
+  int rank = 0;                  ///< in the new group
+  std::vector<int> world_ranks;  ///< the members of the new group in its order
+};
+
 /// Moves bytes between the ranks of one group. Used by one thread at a time.
 class Transport {
  public:
@@ -64,6 +72,13 @@ class Transport {
   /// The same for messages. Headers have been compared with each peer's by then.
   virtual bool is_native(std::span<const Transfer>) const { return false; }
   virtual void run_native(std::span<const Transfer>, Deadline) {}
+
+  /// Whether split() can make the transports of the group's parts. Where a rank's
+  /// cannot, the fabric connects them as it connected this one.
+  virtual bool can_split() const { return false; }
+  /// The transport of this rank's part. All ranks call it at the same point, each
+  /// with its part. Errors: as wait(), after which this transport is of no use.
+  virtual std::unique_ptr<Transport> split(const Part&, Deadline) { return nullptr; }
 };
 
 /// How data moves between the ranks of a job. All groups of the job share it.

@@ -37,12 +37,13 @@ class JobGroup final : public GroupImpl {
 std::shared_ptr<GroupImpl> World::everyone() {
   std::vector<int> ranks(static_cast<size_t>(job_->size()));
   std::iota(ranks.begin(), ranks.end(), 0);
-  return group(id_, job_->environment().generation, std::move(ranks));
+  return group(id_, job_->environment().generation, std::move(ranks), nullptr);
 }
 
 std::shared_ptr<GroupImpl> World::group(uint32_t id, uint64_t generation,
-                                        std::vector<int> world_ranks) {
-  auto transport = fabric_->connect(id, world_ranks);
+                                        std::vector<int> world_ranks,
+                                        std::unique_ptr<Transport> transport) {
+  if (!transport) transport = fabric_->connect(id, world_ranks);
   GroupOptions options = options_for(*job_);
   options.generation = generation;
   options.group = id;

@@ -28,7 +28,8 @@ class World final : public detail::Origin, public std::enable_shared_from_this<W
   bool take_ids(uint32_t first, uint32_t end) override { return job_->take_ids(first, end); }
   /// It hears what happens to the job's ranks as long as it lives.
   std::shared_ptr<detail::GroupImpl> group(uint32_t id, uint64_t generation,
-                                           std::vector<int> world_ranks) override;
+                                           std::vector<int> world_ranks,
+                                           std::unique_ptr<Transport> transport) override;
   Meeting meet_again(uint32_t group, const std::vector<int>& world_ranks) override {
     return job_->meet(group, world_ranks);
   }

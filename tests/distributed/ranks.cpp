@@ -88,7 +88,8 @@ class MemoryOrigin final : public detail::Origin,
     return free;
   }
   std::shared_ptr<detail::GroupImpl> group(uint32_t id, uint64_t generation,
-                                           std::vector<int> world_ranks) override {
+                                           std::vector<int> world_ranks,
+                                           std::unique_ptr<Transport>) override {
     auto transport = memory_->fabric.connect(id, world_ranks, rank_);
     auto options = memory_->options;
     options.group = id;
@@ -121,7 +122,7 @@ Groups make_memory_groups(int ranks, Milliseconds limit, const std::string& algo
   std::iota(everyone.begin(), everyone.end(), 0);
   for (int rank = 0; rank < ranks; ++rank) {
     const auto origin = std::make_shared<MemoryOrigin>(memory, rank);
-    groups.ranks.push_back(origin->group(0, 0, everyone));
+    groups.ranks.push_back(origin->group(0, 0, everyone, nullptr));
   }
   return groups;
 }

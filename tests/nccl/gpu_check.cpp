@@ -1,6 +1,6 @@
 // Collectives over the real NCCL on memory of a GPU: one rank, then two processes
-// that share one GPU and pretend to be on different hosts. Exit code 77 where
-// there is no GPU.
+// that share one GPU and pretend to be on different hosts; in each the group of
+// all ranks, and the one that it is split into. Exit code 77 where there is no GPU.
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -197,7 +197,10 @@ int run_rank() {
   auto group = std::make_shared<World>(std::move(job), std::move(fabric), 3)->everyone();
   Check check(*group, libraries.cuda);
   check.everything();
-  return check.right() ? 0 : 1;
+  const auto turned = group->split(0, group->size() - group->rank());
+  Check of_split(*turned, libraries.cuda);
+  of_split.everything();
+  return check.right() && of_split.right() ? 0 : 1;
 }
 
 pid_t start_rank(const Environment& environment) {

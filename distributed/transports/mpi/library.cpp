@@ -30,16 +30,13 @@ void find_handles(DynamicLibrary& loader, Library& l) {
 
 // Other MPIs have other handles. It may be asked for its version before it is initialised.
 void check_version(DynamicLibrary& loader, const Library& l) {
-  if (!loader.reason.empty()) return;
+  if (!loader.got.empty()) return;
   char text[4096] = "";
   int length = 0;
   l.get_library_version.address(text, &length);
   const std::string_view version(text);
   const bool known = version.starts_with("Open MPI v4.") || version.starts_with("Open MPI v5.");
-  if (!known) {
-    loader.reason = concat("it is ", version.substr(0, version.find_first_of(",\n")),
-                           ", expected Open MPI 4 or 5");
-  }
+  if (!known) loader.got = version.substr(0, version.find_first_of(",\n"));
 }
 
 struct Loaded {
@@ -54,8 +51,9 @@ Loaded load_anew(const std::string& name) {
   find_functions(loader, *library);
   find_handles(loader, *library);
   check_version(loader, *library);
-  if (!loader.reason.empty()) library.reset();
-  return {std::move(library), std::move(loader.reason)};
+  if (!loader.got.empty()) library.reset();
+  return {std::move(library),
+          loader.sentence("MPI cannot be loaded", "Open MPI 4 or 5 (MLX_MPI_LIBNAME names it)")};
 }
 
 }  // namespace

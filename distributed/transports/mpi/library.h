@@ -61,7 +61,7 @@ struct Library {
 };
 
 /// The table of that library; an empty name means libmpi.so.40. Null if it is not
-/// installed or not an Open MPI; `reason` then says which.
+/// installed or not an Open MPI; `reason` then says which, as a sentence.
 const Library* load(const std::string& name, std::string* reason = nullptr);
 
 }  // namespace mlx::core::distributed::mpi

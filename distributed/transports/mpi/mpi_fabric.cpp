@@ -66,14 +66,18 @@ class MpiFabric final : public Fabric {
 
 }  // namespace
 
-bool is_available() { return load(read_environment().mpi_library) != nullptr; }
+std::string obstacle() {
+  std::string reason;
+  load(read_environment().mpi_library, &reason);
+  return reason;
+}
 
 Joined join() {
   const Environment environment = read_environment();
   if (!environment.started_by_mpi) return {};
   std::string reason;
   const Library* library = load(environment.mpi_library, &reason);
-  if (!library) throw DistributedError(concat("[mpi] The library cannot be used: ", reason, "."));
+  if (!library) throw DistributedError(concat("[mpi] ", reason));
   auto mpi = Runtime::get(*library);
   if (mpi->size() == 1) return {};
   auto job = meet(*mpi, environment);

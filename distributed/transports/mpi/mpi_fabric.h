@@ -5,6 +5,7 @@
 // which the ranks hear of each other's failures.
 
 #include <memory>
+#include <string>
 
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/transport.h"
@@ -12,8 +13,8 @@
 
 namespace mlx::core::distributed::mpi {
 
-/// Whether the library is installed.
-bool is_available();
+/// Why the library cannot be used, as a sentence. Empty if it can.
+std::string obstacle();
 
 /// MPI in this process, and the job of all its ranks.
 struct Joined {

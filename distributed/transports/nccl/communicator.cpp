@@ -42,17 +42,13 @@ bool Gpu::owns(const void* memory) const {
 
 Communicator::Communicator(std::shared_ptr<Gpu> gpu, const UniqueId& id, int rank, int size,
                            Deadline deadline)
-    : gpu_(std::move(gpu)), rank_(rank) {
-  gpu_->use();
-  Config config;
-  try {
+    : Communicator(std::move(gpu), rank) {
+  attempt([&] {
+    Config config;
     call(nccl().comm_init, &comm_, size, id, rank, &config);
     wait(Pending::call, deadline);
-    check(gpu_->libraries().cuda.stream_create, &stream_, kNonBlocking);
-  } catch (...) {
-    give_up();
-    throw;
-  }
+    make_stream();
+  });
 }
 
 Communicator::~Communicator() {
@@ -70,10 +66,43 @@ Communicator::~Communicator() {
   if (stream_) gpu_->libraries().cuda.stream_destroy.address(stream_);
 }
 
-void Communicator::run(const std::function<void(Comm, Stream)>& enqueue, Deadline deadline) {
-  if (!comm_) throw AbortedError("the communicator was aborted");
+// After an error it is of no use.
+template <typename Body>
+void Communicator::attempt(const Body& body) {
   try {
     gpu_->use();
+    body();
+  } catch (...) {
+    give_up();
+    throw;
+  }
+}
+
+void Communicator::make_stream() {
+  check(gpu_->libraries().cuda.stream_create, &stream_, kNonBlocking);
+}
+
+std::unique_ptr<Communicator> Communicator::split(int color, int rank, Deadline deadline) {
+  if (!comm_) throw AbortedError("the communicator was aborted");
+  std::unique_ptr<Communicator> part(new Communicator(gpu_, rank));
+  try {
+    attempt([&] {
+      Config config;
+      call(nccl().comm_split, comm_, color, rank, &part->comm_, &config);
+      wait(Pending::call, deadline);
+      part->make_stream();
+    });
+  } catch (...) {
+    // NCCL has stopped writing to its handle now that ours is aborted.
+    part->give_up();
+    throw;
+  }
+  return part;
+}
+
+void Communicator::run(const std::function<void(Comm, Stream)>& enqueue, Deadline deadline) {
+  if (!comm_) throw AbortedError("the communicator was aborted");
+  attempt([&] {
     call(nccl().group_start);
     try {
       enqueue(comm_, stream_);
@@ -84,10 +113,7 @@ void Communicator::run(const std::function<void(Comm, Stream)>& enqueue, Deadlin
     call(nccl().group_end);
     wait(Pending::call, deadline);
     wait(Pending::stream, deadline);
-  } catch (...) {
-    give_up();
-    throw;
-  }
+  });
 }
 
 // Errors of NCCL come to light here, whatever we wait for.

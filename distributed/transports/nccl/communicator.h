@@ -37,6 +37,13 @@ class Communicator {
   Communicator(std::shared_ptr<Gpu> gpu, const UniqueId& id, int rank, int size, Deadline deadline);
   ~Communicator();
 
+  /// Whether the library can split it.
+  bool can_split() const { return nccl().comm_split.address != nullptr; }
+  /// The communicator of the ranks that pass the same color, which is not negative;
+  /// `rank` is ours in it. All ranks call it at the same point.
+  /// Errors: as run().
+  std::unique_ptr<Communicator> split(int color, int rank, Deadline deadline);
+
   /// Runs what `enqueue` starts, as one group of calls, and waits for it.
   /// Errors: TimeoutError, AbortedError, DistributedError with NCCL's own words.
   ///         The communicator is of no use then.
@@ -56,6 +63,10 @@ class Communicator {
  private:
   enum class Pending : uint8_t { call, stream };
 
+  Communicator(std::shared_ptr<Gpu> gpu, int rank) : gpu_(std::move(gpu)), rank_(rank) {}
+  template <typename Body>
+  void attempt(const Body& body);
+  void make_stream();
   bool done(Pending what);
   void wait(Pending what, Deadline deadline);
   void give_up() noexcept;

@@ -49,6 +49,9 @@ struct Nccl {
   Function<int*> get_version{"ncclGetVersion"};
   Function<UniqueId*> get_unique_id{"ncclGetUniqueId"};
   Function<Comm*, int, UniqueId, int, Config*> comm_init{"ncclCommInitRankConfig"};
+  /// Null before NCCL 2.18. Sets the handle later, when comm_get_async_error finds
+  /// nothing in progress any more.
+  Function<Comm, int, int, Comm*, Config*> comm_split{"ncclCommSplit"};
   Function<Comm, int*> comm_get_async_error{"ncclCommGetAsyncError"};
   Function<Comm> comm_finalize{"ncclCommFinalize"};
   Function<Comm> comm_destroy{"ncclCommDestroy"};
@@ -93,8 +96,12 @@ struct Libraries {
   Cuda cuda;
 };
 
-/// The installed libraries. Null where there is none, NCCL is older than 2.14, or
-/// the machine has no GPU; `reason` then says which.
+/// Why these cannot be used, as a sentence: the machine has no GPU, or NCCL is older
+/// than 2.14. Empty if they can.
+std::string obstacle(const Libraries& libraries);
+
+/// The installed libraries. Null where one is missing or there is an obstacle;
+/// `reason` then says which, as a sentence.
 const Libraries* system_libraries(std::string* reason = nullptr);
 
 }  // namespace mlx::core::distributed::nccl

@@ -24,7 +24,7 @@ class NcclFabric final : public Fabric {
     const int size = static_cast<int>(world_ranks.size());
     const UniqueId id = agree_on_id(group, rank, deadline);
     auto communicator = std::make_unique<Communicator>(gpu_, id, rank, size, deadline);
-    return std::make_unique<NcclTransport>(gpu_, std::move(communicator),
+    return std::make_unique<NcclTransport>(gpu_, std::move(communicator), links_,
                                            links_->connect(group, std::move(world_ranks)));
   }
 
@@ -56,7 +56,11 @@ class NcclFabric final : public Fabric {
 
 }  // namespace
 
-bool is_available() { return system_libraries() != nullptr; }
+std::string obstacle() {
+  std::string reason;
+  system_libraries(&reason);
+  return reason;
+}
 
 std::shared_ptr<Fabric> make_nccl_fabric(std::shared_ptr<Job> job, std::shared_ptr<Fabric> links,
                                          const Libraries& libraries) {
@@ -66,7 +70,7 @@ std::shared_ptr<Fabric> make_nccl_fabric(std::shared_ptr<Job> job, std::shared_p
 std::shared_ptr<Fabric> make_nccl_fabric(std::shared_ptr<Job> job, std::shared_ptr<Fabric> links) {
   std::string reason;
   const Libraries* libraries = system_libraries(&reason);
-  if (!libraries) throw DistributedError(concat("[nccl] It cannot be used: ", reason, "."));
+  if (!libraries) throw DistributedError(concat("[nccl] ", reason));
   return make_nccl_fabric(std::move(job), std::move(links), *libraries);
 }
 

@@ -3,6 +3,7 @@
 // NCCL between the GPUs of a job, one for each rank of a host by its local rank.
 
 #include <memory>
+#include <string>
 
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/transport.h"
@@ -10,8 +11,8 @@
 
 namespace mlx::core::distributed::nccl {
 
-/// Whether NCCL is installed and the machine has a GPU.
-bool is_available();
+/// Why the installed libraries cannot be used, as a sentence. Empty if they can.
+std::string obstacle();
 
 /// `links`: for what does not move by NCCL.
 /// Errors: DistributedError if the GPU cannot be used. connect() also, and

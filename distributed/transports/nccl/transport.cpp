@@ -175,6 +175,12 @@ void NcclTransport::abort() noexcept {
   control_->abort();
 }
 
+std::unique_ptr<Transport> NcclTransport::split(const Part& part, Deadline deadline) {
+  auto communicator = communicator_->split(part.color, part.rank, deadline);
+  return std::make_unique<NcclTransport>(gpu_, std::move(communicator), links_,
+                                         links_->connect(part.group, part.world_ranks));
+}
+
 void NcclTransport::check_memory(const char* operation, std::span<const std::byte> bytes) const {
   require(bytes.empty() || gpu_->owns(bytes.data()), "[", operation,
           "] The data is not where it is said to be: got memory of the host, expected a GPU's.");

@@ -13,10 +13,12 @@ namespace mlx::core::distributed::nccl {
 
 class NcclTransport final : public Transport {
  public:
+  /// `links` connects `control`, and that of the group's parts.
   NcclTransport(std::shared_ptr<Gpu> gpu, std::unique_ptr<Communicator> communicator,
-                std::unique_ptr<Transport> control)
+                std::shared_ptr<Fabric> links, std::unique_ptr<Transport> control)
       : gpu_(std::move(gpu)),
         communicator_(std::move(communicator)),
+        links_(std::move(links)),
         control_(std::move(control)) {}
 
   int rank() const override { return control_->rank(); }
@@ -39,11 +41,15 @@ class NcclTransport final : public Transport {
   bool is_native(std::span<const Transfer> transfers) const override;
   void run_native(std::span<const Transfer> transfers, Deadline deadline) override;
 
+  bool can_split() const override { return communicator_->can_split(); }
+  std::unique_ptr<Transport> split(const Part& part, Deadline deadline) override;
+
  private:
   void check_memory(const char* operation, std::span<const std::byte> bytes) const;
 
   const std::shared_ptr<Gpu> gpu_;
   const std::unique_ptr<Communicator> communicator_;
+  const std::shared_ptr<Fabric> links_;
   const std::unique_ptr<Transport> control_;
 };
 

@@ -107,16 +107,21 @@ std::shared_ptr<Device> Device::open(const Verbs& verbs, const Choice& choice) {
   if (seen.empty() && !choice.name.empty()) {
     throw DistributedError(concat("[rdma] There is no such device: got ", choice.name, "."));
   }
-  if (seen.empty()) throw DistributedError("[rdma] This host has no RDMA device.");
+  if (seen.empty()) {
+    throw DistributedError("[rdma] This host has no RDMA device: got none, expected one.");
+  }
   throw DistributedError(concat("[rdma] No port is active: got ", seen,
-                                choice.port > 0 ? concat(", port ", choice.port) : "", "."));
+                                choice.port > 0 ? concat(", port ", choice.port) : "",
+                                ", expected a device with a link."));
 }
 
-bool has_device(const Verbs& verbs) {
+std::string obstacle(const Verbs& verbs) {
   try {
-    return Device::open(verbs, {}) != nullptr;
-  } catch (const DistributedError&) {
-    return false;
+    Device::open(verbs, {});
+    return "";
+  } catch (const DistributedError& error) {
+    constexpr std::string_view kPrefix = "[rdma] ";
+    return std::string(error.what()).substr(kPrefix.size());
   }
 }
 

@@ -60,7 +60,7 @@ class Device {
   std::unique_ptr<Registrations> registrations_;
 };
 
-/// Whether a device with an active port is there.
-bool has_device(const Verbs& verbs);
+/// Why no device can be used, as a sentence. Empty if one can.
+std::string obstacle(const Verbs& verbs);
 
 }  // namespace mlx::core::distributed::rdma

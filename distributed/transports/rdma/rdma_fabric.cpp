@@ -179,9 +179,10 @@ class RdmaFabric final : public Fabric {
 
 }  // namespace
 
-bool is_available() {
-  const Verbs* verbs = system_verbs();
-  return verbs && has_device(*verbs);
+std::string obstacle() {
+  std::string reason;
+  const Verbs* verbs = system_verbs(&reason);
+  return verbs ? obstacle(*verbs) : reason;
 }
 
 std::shared_ptr<Fabric> make_rdma_fabric(std::shared_ptr<Job> job, const Verbs& verbs) {
@@ -189,10 +190,9 @@ std::shared_ptr<Fabric> make_rdma_fabric(std::shared_ptr<Job> job, const Verbs& 
 }
 
 std::shared_ptr<Fabric> make_rdma_fabric(std::shared_ptr<Job> job) {
-  const Verbs* verbs = system_verbs();
-  if (!verbs) {
-    throw DistributedError("[rdma] libibverbs.so.1 is not installed, or older than rdma-core 33.");
-  }
+  std::string reason;
+  const Verbs* verbs = system_verbs(&reason);
+  if (!verbs) throw DistributedError(concat("[rdma] ", reason));
   return make_rdma_fabric(std::move(job), *verbs);
 }
 

@@ -4,6 +4,7 @@
 // joins have a queue pair, made when the group is made. Other pairs use TCP.
 
 #include <memory>
+#include <string>
 
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/transport.h"
@@ -11,8 +12,9 @@
 
 namespace mlx::core::distributed::rdma {
 
-/// Whether the library is installed and a device has an active port.
-bool is_available();
+/// Why the installed library, or every device, cannot be used, as a sentence. Empty if
+/// one can.
+std::string obstacle();
 
 /// Errors: DistributedError when a device that the wiring names cannot be used;
 ///         those of Wiring. connect() also: DistributedError, on all ranks of

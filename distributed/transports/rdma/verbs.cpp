@@ -1,9 +1,8 @@
 #include "mlx/distributed/transports/rdma/verbs.h"
 
-#include <dlfcn.h>
-
 #include <cstring>
-#include <optional>
+
+#include "mlx/distributed/transports/dynamic_library.h"
 
 namespace mlx::core::distributed::rdma {
 namespace {
@@ -21,57 +20,56 @@ int query_port(ibv_context* context, uint8_t port, ibv_port_attr* attributes) {
   return old_query_port(context, port, reinterpret_cast<_compat_ibv_port_attr*>(attributes));
 }
 
-// The symbols carry versions: plain dlsym() would be free to give the one of 1.0,
-// whose structs are different.
-template <typename Function>
-bool find(void* library, const char* name, const char* version, Function*& function) {
-  function = reinterpret_cast<Function*>(dlvsym(library, name, version));
-  return function != nullptr;
-}
+struct Loaded {
+  Verbs verbs{};
+  std::string reason;
 
-std::optional<Verbs> load() {
-  // Never closed: its providers do not stand that.
-  void* library = dlopen("libibverbs.so.1", RTLD_NOW | RTLD_LOCAL);
-  if (!library) return {};
-  Verbs v{};
+  Loaded();
+};
+
+// The symbols carry versions: without them the loader would be free to give the
+// one of 1.0, whose structs are different.
+Loaded::Loaded() {
+  DynamicLibrary library("libibverbs.so.1", RTLD_NOW | RTLD_LOCAL);
+  Verbs& v = verbs;
   constexpr const char* k0 = "IBVERBS_1.0";
   constexpr const char* k1 = "IBVERBS_1.1";
-  const bool found = find(library, "ibv_get_device_list", k1, v.get_device_list) &&
-                     find(library, "ibv_free_device_list", k1, v.free_device_list) &&
-                     find(library, "ibv_get_device_name", k1, v.get_device_name) &&
-                     find(library, "ibv_open_device", k1, v.open_device) &&
-                     find(library, "ibv_close_device", k1, v.close_device) &&
-                     find(library, "ibv_query_device", k1, v.query_device) &&
-                     find(library, "ibv_query_port", k1, old_query_port) &&
-                     find(library, "_ibv_query_gid_table", "IBVERBS_1.11", v.query_gid_table) &&
-                     find(library, "ibv_alloc_pd", k1, v.alloc_pd) &&
-                     find(library, "ibv_dealloc_pd", k1, v.dealloc_pd) &&
-                     find(library, "ibv_reg_mr", k1, v.reg_mr) &&
-                     find(library, "ibv_dereg_mr", k1, v.dereg_mr) &&
-                     find(library, "ibv_create_comp_channel", k0, v.create_comp_channel) &&
-                     find(library, "ibv_destroy_comp_channel", k0, v.destroy_comp_channel) &&
-                     find(library, "ibv_create_cq", k1, v.create_cq) &&
-                     find(library, "ibv_destroy_cq", k1, v.destroy_cq) &&
-                     find(library, "ibv_get_cq_event", k1, v.get_cq_event) &&
-                     find(library, "ibv_ack_cq_events", k1, v.ack_cq_events) &&
-                     find(library, "ibv_create_qp", k1, v.create_qp) &&
-                     find(library, "ibv_modify_qp", k1, v.modify_qp) &&
-                     find(library, "ibv_destroy_qp", k1, v.destroy_qp) &&
-                     find(library, "ibv_wc_status_str", k1, v.wc_status_str);
-  if (!found) return {};
+  library.find(v.get_device_list, "ibv_get_device_list", k1);
+  library.find(v.free_device_list, "ibv_free_device_list", k1);
+  library.find(v.get_device_name, "ibv_get_device_name", k1);
+  library.find(v.open_device, "ibv_open_device", k1);
+  library.find(v.close_device, "ibv_close_device", k1);
+  library.find(v.query_device, "ibv_query_device", k1);
+  library.find(old_query_port, "ibv_query_port", k1);
+  library.find(v.query_gid_table, "_ibv_query_gid_table", "IBVERBS_1.11");
+  library.find(v.alloc_pd, "ibv_alloc_pd", k1);
+  library.find(v.dealloc_pd, "ibv_dealloc_pd", k1);
+  library.find(v.reg_mr, "ibv_reg_mr", k1);
+  library.find(v.dereg_mr, "ibv_dereg_mr", k1);
+  library.find(v.create_comp_channel, "ibv_create_comp_channel", k0);
+  library.find(v.destroy_comp_channel, "ibv_destroy_comp_channel", k0);
+  library.find(v.create_cq, "ibv_create_cq", k1);
+  library.find(v.destroy_cq, "ibv_destroy_cq", k1);
+  library.find(v.get_cq_event, "ibv_get_cq_event", k1);
+  library.find(v.ack_cq_events, "ibv_ack_cq_events", k1);
+  library.find(v.create_qp, "ibv_create_qp", k1);
+  library.find(v.modify_qp, "ibv_modify_qp", k1);
+  library.find(v.destroy_qp, "ibv_destroy_qp", k1);
+  library.find(v.wc_status_str, "ibv_wc_status_str", k1);
   v.query_port = query_port;
   v.post_send = ibv_post_send;
   v.post_recv = ibv_post_recv;
   v.poll_cq = ibv_poll_cq;
   v.req_notify_cq = ibv_req_notify_cq;
-  return v;
+  reason = library.sentence("RDMA's library cannot be loaded", "rdma-core 33 or later");
 }
 
 }  // namespace
 
-const Verbs* system_verbs() {
-  static const std::optional<Verbs> verbs = load();
-  return verbs ? &*verbs : nullptr;
+const Verbs* system_verbs(std::string* reason) {
+  static const Loaded loaded;
+  if (reason) *reason = loaded.reason;
+  return loaded.reason.empty() ? &loaded.verbs : nullptr;
 }
 
 }  // namespace mlx::core::distributed::rdma

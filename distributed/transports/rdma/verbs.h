@@ -7,6 +7,7 @@
 #include <infiniband/verbs.h>
 
 #include <memory>
+#include <string>
 
 namespace mlx::core::distributed::rdma {
 
@@ -45,8 +46,8 @@ struct Verbs {
 };
 
 /// The table of the installed library, or null: there is none, or one older
-/// than rdma-core 33 (2020).
-const Verbs* system_verbs();
+/// than rdma-core 33 (2020); `reason` then says which, as a sentence.
+const Verbs* system_verbs(std::string* reason = nullptr);
 
 /// Ends what a verb made.
 template <auto end>

@@ -31,9 +31,16 @@ constexpr const char* kNames[] = {"AllReduce", "Reduce", "ReduceScatter", "AllGa
 
 bool collective(const Call& call) { return call.kind < Call::Kind::send; }
 
+struct Wish {
+  int color;
+  int key;
+};
+
 /// All ranks of a communicator.
 struct Clique {
+  std::string id;
   std::vector<std::deque<Call>> pending;
+  std::vector<std::vector<Wish>> splits;  // by rank: of each split so far
   int joined = 0;
 };
 
@@ -43,7 +50,8 @@ struct Clique {
 struct nccl::ncclComm {
   std::shared_ptr<Clique> clique;
   int rank = 0;
-  int looks = 0;  // until the last call has been started
+  int looks = 0;              // until the last call has been started
+  ncclComm** part = nullptr;  // where the handle goes of the part that is being made
 };
 
 namespace {
@@ -60,6 +68,36 @@ thread_local bool grouping = false;
 thread_local std::vector<std::pair<nccl::Comm, Call>> grouped;
 
 void write_down(nccl::Comm comm, const std::string& text) { calls[comm->rank].push_back(text); }
+
+nccl::Comm join_clique(const std::string& id, int rank, size_t size) {
+  auto& clique = cliques[id];
+  if (!clique) clique = std::make_shared<Clique>();
+  clique->id = id;
+  clique->pending.resize(size);
+  clique->splits.resize(size);
+  ++clique->joined;
+  return new nccl::ncclComm{clique, rank, behaviour.steps};
+}
+
+// Makes this rank's part of the split that it has asked for last, once all ranks have.
+void progress_split(nccl::Comm comm) {
+  if (!comm->part || behaviour.split_hangs) return;
+  const auto& all = comm->clique->splits;
+  const size_t number = all[static_cast<size_t>(comm->rank)].size() - 1;
+  const auto late = [&](const auto& of_rank) { return of_rank.size() <= number; };
+  if (std::any_of(all.begin(), all.end(), late)) return;
+  const Wish ours = all[static_cast<size_t>(comm->rank)][number];
+  size_t size = 0;
+  int rank = 0;
+  for (size_t other = 0; other < all.size(); ++other) {
+    const Wish theirs = all[other][number];
+    if (theirs.color != ours.color) continue;
+    ++size;
+    if (std::pair(theirs.key, static_cast<int>(other)) < std::pair(ours.key, comm->rank)) ++rank;
+  }
+  *comm->part = join_clique(concat(comm->clique->id, "/", number, "/", ours.color), rank, size);
+  comm->part = nullptr;
+}
 
 Dtype dtype_of(nccl::Type type) {
   constexpr Dtype kTypes[] = {int8,   uint8,   int32,   uint32,  int64,
@@ -195,18 +233,27 @@ nccl::Libraries make_libraries() {
   n.comm_init.address = [](Comm* comm, int size, nccl::UniqueId id, int rank,
                            nccl::Config* config) {
     const std::lock_guard lock(mutex);
-    auto& clique = cliques[id.bytes];
-    if (!clique) clique = std::make_shared<Clique>();
-    clique->pending.resize(static_cast<size_t>(size));
-    ++clique->joined;
-    *comm = new nccl::ncclComm{clique, rank, behaviour.steps};
+    *comm = join_clique(id.bytes, rank, static_cast<size_t>(size));
     write_down(*comm, concat("CommInit ", size, config->blocking == 0 ? ", does not block" : ""));
+    return static_cast<int>(nccl::kInProgress);
+  };
+  n.comm_split.address = [](Comm comm, int color, int key, Comm* part, nccl::Config* config) {
+    const std::lock_guard lock(mutex);
+    write_down(comm, concat("CommSplit color ", color, ", key ", key,
+                            config->blocking == 0 ? ", does not block" : ""));
+    if (comm->rank == behaviour.refuses_split) return 5;
+    comm->clique->splits[static_cast<size_t>(comm->rank)].push_back({color, key});
+    comm->looks = behaviour.steps;
+    comm->part = part;
+    *part = nullptr;
     return static_cast<int>(nccl::kInProgress);
   };
   n.comm_get_async_error.address = [](Comm comm, int* error) {
     const std::lock_guard lock(mutex);
     const auto all = static_cast<int>(comm->clique->pending.size());
-    const bool busy = behaviour.init_hangs || comm->clique->joined < all || comm->looks-- > 0;
+    progress_split(comm);
+    const bool busy =
+        behaviour.init_hangs || comm->clique->joined < all || comm->part || comm->looks-- > 0;
     *error = behaviour.async_error;
     if (*error == 0 && busy) *error = nccl::kInProgress;
     return 0;
@@ -271,6 +318,7 @@ nccl::Libraries make_libraries() {
   n.get_last_error = [](Comm) { return "a cable is out"; };
 
   nccl::Cuda& c = l.cuda;
+  c.init.address = [](unsigned) { return 0; };
   c.device_get_count.address = [](int* count) { return *count = 2, 0; };
   c.primary_context_retain.address = [](nccl::Context* context, int) {
     return *context = nullptr, 0;
@@ -312,7 +360,8 @@ FakeNccl& reset_fake_nccl() {
   const std::lock_guard lock(mutex);
   calls.clear();
   cliques.clear();
-  behaviour.init_hangs = behaviour.on_host = false;
+  behaviour.init_hangs = behaviour.split_hangs = behaviour.on_host = false;
+  behaviour.refuses_split = -1;
   behaviour.async_error = 0;
   behaviour.steps = 3;
   return behaviour;
@@ -320,6 +369,12 @@ FakeNccl& reset_fake_nccl() {
 
 const nccl::Libraries& fake_nccl() {
   static const nccl::Libraries libraries = make_libraries();
+  return libraries;
+}
+
+nccl::Libraries fake_nccl_without_split() {
+  nccl::Libraries libraries = make_libraries();
+  libraries.nccl.comm_split.address = nullptr;
   return libraries;
 }
 

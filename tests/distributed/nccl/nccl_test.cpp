@@ -20,21 +20,27 @@ namespace mlx::core::distributed {
 namespace {
 
 using namespace testing;  // NOLINT: the helpers of this folder
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::UnorderedElementsAre;
+
+using Libraries = std::function<const nccl::Libraries&(int rank)>;
 
 // Runs it on all ranks, each with its group.
-void on_ranks(int ranks, const std::function<void(detail::GroupImpl&)>& body) {
+void on_ranks(
+    int ranks, const std::function<void(detail::GroupImpl&)>& body,
+    const Libraries& libraries = [](int) -> const auto& { return fake_nccl(); }) {
   const Secret secret = Secret::random();
   const RendezvousServer server({{"127.0.0.1", 0}, secret, 0, ranks});
   on_threads(ranks, [&](int rank) {
     Environment environment = environment_of(rank, ranks, server.address(), secret);
     auto job = std::make_shared<Job>(environment);
     std::shared_ptr<Fabric> links = make_link_fabric(job, LinkChoice::mixed);
-    auto fabric = nccl::make_nccl_fabric(job, links, fake_nccl());
+    auto fabric = nccl::make_nccl_fabric(job, links, libraries(rank));
     body(*std::make_shared<World>(std::move(job), std::move(fabric), 3)->everyone());
   });
 }
@@ -102,18 +108,96 @@ TEST(Nccl, MakesOneGroupOfCallsForEachCollective) {
   }
 }
 
-TEST(Nccl, SplitsIntoGroupsWithCommunicatorsOfTheirOwn) {
+void expect_all_right(detail::GroupImpl& group) {
+  for (Case c : kCases) {
+    c.on_gpu = true;
+    expect_right(group, c, float32, 1000);
+  }
+}
+
+TEST(Nccl, SplitsACommunicatorByTheLibrary) {
   reset_fake_nccl();
   on_ranks(4, [](detail::GroupImpl& group) {
     const auto half = group.split(group.rank() % 2, 3 - group.rank());
     EXPECT_EQ(half->size(), 2);
     EXPECT_EQ(half->rank(), 1 - group.rank() / 2);
-    for (Case c : kCases) {
-      c.on_gpu = true;
-      expect_right(*half, c, float32, 1000);
+    expect_all_right(*half);
+    expect_all_right(group);
+  });
+  const auto calls = nccl_calls(0);
+  EXPECT_THAT(calls, Contains("CommSplit color 0, key 1, does not block"));
+  EXPECT_THAT(calls, Contains(HasSubstr("CommInit")).Times(1));
+}
+
+TEST(Nccl, SplitsPartsOfPartsAndTheSameGroupAgain) {
+  reset_fake_nccl();
+  on_ranks(4, [](detail::GroupImpl& group) {
+    const auto half = group.split(group.rank() / 2, -1);
+    const auto turned = half->split(5, -half->rank() - 2);
+    const auto alone = turned->split(turned->rank(), -1);
+    const auto other_half = group.split(group.rank() % 2, -1);
+    EXPECT_EQ(turned->rank(), 1 - half->rank());
+    EXPECT_EQ(alone->size(), 1);
+    for (detail::GroupImpl* each : {half.get(), turned.get(), alone.get(), other_half.get()}) {
+      expect_all_right(*each);
     }
   });
-  EXPECT_THAT(nccl_calls(0), Contains("CommInit 4, does not block"));
+  EXPECT_THAT(nccl_calls(0), Contains(HasSubstr("CommInit")).Times(1));
+}
+
+// NCCL takes -1 for "in no part" and refuses other negative colors.
+TEST(Nccl, NumbersTheColorsOfASplitFromZero) {
+  reset_fake_nccl();
+  on_ranks(3, [](detail::GroupImpl& group) {
+    const auto part = group.split(group.rank() == 1 ? 70 : -1, -1);
+    EXPECT_EQ(part->size(), group.rank() == 1 ? 1 : 2);
+    expect_all_right(*part);
+  });
+  std::vector<std::string> all;
+  for (int rank = 0; rank < 3; ++rank) {
+    for (const auto& call : nccl_calls(rank)) {
+      if (call.starts_with("CommSplit")) all.push_back(call);
+    }
+  }
+  EXPECT_THAT(all, UnorderedElementsAre("CommSplit color 0, key 0, does not block",
+                                        "CommSplit color 0, key 1, does not block",
+                                        "CommSplit color 1, key 0, does not block"));
+}
+
+TEST(Nccl, MakesNewCommunicatorsWhereALibraryCannotSplit) {
+  static const nccl::Libraries old = fake_nccl_without_split();
+  for (const int of_new_ones : {0, 2}) {
+    reset_fake_nccl();
+    on_ranks(
+        3,
+        [](detail::GroupImpl& group) {
+          const auto part = group.split(group.rank() / 2, -1);
+          EXPECT_EQ(part->size(), group.rank() / 2 == 0 ? 2 : 1);
+          expect_all_right(*part);
+        },
+        [&](int rank) -> const auto& { return rank < of_new_ones ? fake_nccl() : old; });
+    const auto calls = nccl_calls(0);
+    EXPECT_THAT(calls, Contains("CommInit 3, does not block"));
+    EXPECT_THAT(calls, Contains("CommInit 2, does not block"));
+    EXPECT_THAT(calls, Not(Contains(HasSubstr("CommSplit"))));
+  }
+}
+
+TEST(Nccl, ASplitThatFailsOnOneRankFailsOnAll) {
+  FakeNccl& fake = reset_fake_nccl();
+  fake.refuses_split = 1;
+  on_ranks(3, [](detail::GroupImpl& group) {
+    for (int i = 0; i < 2; ++i) {
+      try {
+        group.split(0, -1);
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const AbortedError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("Rank 1 gave up: [nccl] ncclCommSplit failed: remote "
+                                            "process exited: a cable is out"));
+      }
+    }
+  });
+  for (int rank = 0; rank < 3; ++rank) EXPECT_EQ(nccl_calls(rank).back(), "CommAbort");
 }
 
 TEST(Nccl, MovesMessagesAtTheSameTime) {
@@ -221,12 +305,49 @@ TEST(Nccl, DeadlinesEndWhatDoesNotComeToAnEnd) {
   EXPECT_THAT(nccl_calls(0), ElementsAre("CommInit 2, does not block", "CommAbort"));
 }
 
+TEST(Nccl, DeadlinesAndAbortsEndASplit) {
+  const nccl::Libraries& libraries = fake_nccl();
+  for (const bool aborted : {false, true}) {
+    FakeNccl& fake = reset_fake_nccl();
+    auto gpu = std::make_shared<nccl::Gpu>(libraries, 0);
+    nccl::UniqueId id{};
+    libraries.nccl.get_unique_id.address(&id);
+    nccl::Communicator communicator(gpu, id, 0, 1, after(Milliseconds{20'000}));
+    fake.split_hangs = true;
+    if (aborted) {
+      communicator.abort();
+      EXPECT_THROW(communicator.split(0, 0, after(Milliseconds{20'000})), AbortedError);
+    } else {
+      EXPECT_THROW(communicator.split(0, 0, after(Milliseconds{20})), TimeoutError);
+    }
+    EXPECT_EQ(nccl_calls(0).back(), "CommAbort");
+    EXPECT_THROW(communicator.split(0, 0, after(Milliseconds{20'000})), AbortedError);
+  }
+}
+
+TEST(Nccl, SaysWhyLibrariesCannotBeUsed) {
+  nccl::Libraries l = fake_nccl();
+  EXPECT_EQ(nccl::obstacle(l), "");
+  l.nccl.get_version.address = [](int* version) { return *version = 21304, 0; };
+  EXPECT_EQ(nccl::obstacle(l), "NCCL is too old: got 2.13, expected 2.14 or later.");
+  l.cuda.device_get_count.address = [](int* count) { return *count = 0; };
+  EXPECT_EQ(nccl::obstacle(l), "There is no GPU: got 0 devices, expected 1 or more.");
+  l.cuda.init.address = [](unsigned) { return 100; };
+  EXPECT_EQ(nccl::obstacle(l),
+            "There is no GPU: got error 100 of the CUDA driver, expected a device.");
+}
+
 TEST(Nccl, IsNotAvailableWithoutAGpuAndSaysSo) {
   std::string reason;
   if (nccl::system_libraries(&reason)) return;  // there is one: gpu_check is for that
   EXPECT_FALSE(is_available("nccl"));
-  EXPECT_FALSE(reason.empty());
-  EXPECT_THROW(init(true, "nccl"), std::runtime_error);
+  EXPECT_THAT(reason, AllOf(HasSubstr(": got "), HasSubstr(", expected ")));
+  try {
+    init(true, "nccl");
+    ADD_FAILURE() << "nothing was thrown";
+  } catch (const std::runtime_error& error) {
+    EXPECT_EQ(error.what(), "[init] The backend nccl cannot be used. " + reason);
+  }
 }
 
 }  // namespace
