@@ -20,6 +20,10 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// Ends when the process runs.
+constexpr const char* kStartSleep =
+    "sleep 1000 > /dev/null 2>&1 & until grep -q sleep /proc/$!/comm; do sleep 0.01; done";
+
 TEST(SshHosts, AreReachedBySshAndAreSeparate) {
   const SshHosts hosts(2);
   const std::string script = hosts.ssh() + " h1 'touch /tmp/one' && " + hosts.ssh() + " " +
@@ -33,7 +37,8 @@ TEST(SshHosts, AreReachedBySshAndAreSeparate) {
 
 TEST(SshHosts, ShowWhatIsLeftOnThem) {
   const SshHosts hosts(1);
-  hosts.run(0, "echo > /dev/shm/forgotten; setsid sleep 1000 > /dev/null 2>&1 &");
+  hosts.run(0, "echo > /dev/shm/forgotten");
+  hosts.run(0, kStartSleep);
   EXPECT_THAT(hosts.leftovers(std::chrono::milliseconds(0)),
               AllOf(Contains(HasSubstr("h1: process sleep 1000")),
                     Contains(HasSubstr("h1: file forgotten in dev/shm"))));
@@ -45,7 +50,7 @@ TEST(SshHosts, VanishAtTheirEnd) {
   {
     const SshHosts hosts(1);
     folder = hosts.folder();
-    hosts.run(0, "setsid sleep 1000 > /dev/null 2>&1 &");
+    hosts.run(0, kStartSleep);
     process = hosts.processes(0, "sleep").at(0);
   }
   EXPECT_NE(kill(process, 0), 0);
