@@ -6,24 +6,10 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/errors.h"
+#include "mlx/distributed/transports/ticket.h"
 
 namespace mlx::core::distributed {
 namespace {
-
-// A ticket names a transfer: how many were started to (or from) that peer before.
-constexpr unsigned kPeerShift = 40;
-constexpr unsigned kSendBit = 63;
-constexpr uint64_t kNumberMask = (uint64_t{1} << kPeerShift) - 1;
-
-Transport::Ticket make_ticket(bool send, int peer, uint64_t number) {
-  return Transport::Ticket{(uint64_t{send} << kSendBit) |
-                           (static_cast<uint64_t>(peer) << kPeerShift) | number};
-}
-
-int peer_of(Transport::Ticket ticket) {
-  return static_cast<int>((static_cast<uint64_t>(ticket) & ~(uint64_t{1} << kSendBit)) >>
-                          kPeerShift);
-}
 
 // How long to look again before sleeping: a wake-up costs tens of microseconds.
 // After a few looks in a row the processor is offered to others between looks,
@@ -78,11 +64,9 @@ LinkTransport::Ticket LinkTransport::recv(int peer, std::span<std::byte> bytes) 
 }
 
 bool LinkTransport::done(Ticket ticket) const {
-  const auto value = static_cast<uint64_t>(ticket);
-  const bool send = (value >> kSendBit) != 0;
   const Peer& p = peers_[static_cast<size_t>(peer_of(ticket))];
-  const uint64_t number = value & kNumberMask;
-  return send ? p.sends_done > number && !p.unflushed : p.recvs_done > number;
+  const uint64_t number = number_of(ticket);
+  return is_send(ticket) ? p.sends_done > number && !p.unflushed : p.recvs_done > number;
 }
 
 std::optional<size_t> LinkTransport::any_done(std::span<const Ticket> tickets) const {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include "distributed/error_of.h"
 #include "mlx/distributed/distributed.h"
 #include "mlx/distributed/transports/dynamic_library.h"
 
@@ -19,34 +20,29 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 // What a strict init() throws, with the variable set.
-std::string error_of(const std::string& backend, const char* variable = "MLX_UNKNOWN",
-                     const char* value = "") {
+std::string refusal_of(const std::string& backend, const char* variable = "MLX_UNKNOWN",
+                       const char* value = "") {
   setenv(variable, value, 1);
-  std::string text = "no error";
-  try {
-    init(true, backend);
-  } catch (const std::runtime_error& error) {
-    text = error.what();
-  }
+  const std::string text = testing::error_of<std::runtime_error>([&] { init(true, backend); });
   unsetenv(variable);
   return text;
 }
 
 TEST(Backends, SayWhatIsMissingInTheEnvironment) {
   const std::string ring = "[init] The backend ring cannot be used. ";
-  EXPECT_THAT(error_of("ring"), AllOf(StartsWith(ring + "The environment describes no job: got "),
-                                      HasSubstr("MLX_RENDEZVOUS"), HasSubstr("mlx-launch")));
-  EXPECT_THAT(error_of("ring", "MLX_RENDEZVOUS", "127.0.0.1:7"),
+  EXPECT_THAT(refusal_of("ring"), AllOf(StartsWith(ring + "The environment describes no job: got "),
+                                        HasSubstr("MLX_RENDEZVOUS"), HasSubstr("mlx-launch")));
+  EXPECT_THAT(refusal_of("ring", "MLX_RENDEZVOUS", "127.0.0.1:7"),
               AllOf(StartsWith(ring + "The job has no other rank: got 1 by MLX_WORLD_SIZE"),
                     EndsWith("expected 2 or more.")));
 }
 
 TEST(Backends, SayWhichLibraryOfMpiCannotBeLoadedAndWhy) {
-  EXPECT_EQ(error_of("mpi", "MLX_MPI_LIBNAME", "no-such-mpi.so"),
+  EXPECT_EQ(refusal_of("mpi", "MLX_MPI_LIBNAME", "no-such-mpi.so"),
             "[init] The backend mpi cannot be used. MPI cannot be loaded: got no-such-mpi.so: "
             "cannot open shared object file: No such file or directory, expected Open MPI 4 or 5 "
             "(MLX_MPI_LIBNAME names it).");
-  EXPECT_THAT(error_of("mpi", "MLX_MPI_LIBNAME", "libc.so.6"),
+  EXPECT_THAT(refusal_of("mpi", "MLX_MPI_LIBNAME", "libc.so.6"),
               HasSubstr("got no MPI_Init_thread in libc.so.6, expected Open MPI"));
   setenv("MLX_MPI_LIBNAME", "no-such-mpi.so", 1);
   EXPECT_FALSE(is_available("mpi"));
@@ -66,8 +62,8 @@ TEST(Backends, AreAvailableOrSayWhyNot) {
   for (const Backend& b : backends()) {
     const std::string name(b.name), obstacle = b.obstacle();
     EXPECT_EQ(is_available(name), obstacle.empty());
-    EXPECT_EQ(error_of(name), concat("[init] The backend ", name, " cannot be used. ",
-                                     obstacle.empty() ? b.no_job() : obstacle));
+    EXPECT_EQ(refusal_of(name), concat("[init] The backend ", name, " cannot be used. ",
+                                       obstacle.empty() ? b.no_job() : obstacle));
     if (!obstacle.empty()) {
       EXPECT_THAT(obstacle, AllOf(HasSubstr(": got "), HasSubstr(", expected "), EndsWith(".")));
     }
@@ -76,7 +72,7 @@ TEST(Backends, AreAvailableOrSayWhyNot) {
 }
 
 TEST(Backends, AreAllListedWhereNoneHasAJob) {
-  const std::string error = error_of("any");
+  const std::string error = refusal_of("any");
   EXPECT_THAT(error, StartsWith("[init] No backend can be used.\n  nccl: "));
   for (const Backend& b : backends()) {
     const std::string obstacle = b.obstacle();

@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "distributed/error_of.h"
 #include "distributed/ranks.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/collective.h"
@@ -14,6 +15,7 @@ namespace mlx::core::distributed {
 namespace {
 
 using ::testing::AllOf;
+using testing::error_of;
 using ::testing::HasSubstr;
 using testing::make_groups;
 using testing::on_threads;
@@ -39,21 +41,6 @@ void all_gather(detail::GroupImpl& group, std::vector<float> values) {
   std::vector<float> out(values.size() * static_cast<size_t>(group.size()));
   group.run({Operation::all_gather, Reduction::none, float32, -1, std::as_bytes(std::span(values)),
              std::as_writable_bytes(std::span(out))});
-}
-
-// The message of the error of type E that `body` throws.
-template <typename E>
-std::string error_of(const std::function<void()>& body) {
-  try {
-    body();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "another error: " << error.what();
-    return {};
-  }
-  ADD_FAILURE() << "no error";
-  return {};
 }
 
 TEST_P(Failures, RanksAtDifferentCollectivesBothLearnWhoIsWhere) {

@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "distributed/error_of.h"
 #include "distributed/ranks.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
@@ -19,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::ElementsAreArray;
+using testing::error_of;
 using ::testing::HasSubstr;
 using testing::make_groups;
 using testing::on_threads;
@@ -45,21 +47,6 @@ std::vector<int> members(const Group& group, int told) {
 }
 
 float sum_of(const Group& group, float x) { return all_sum(array(x), group).item<float>(); }
-
-// The message of the error of type E that `body` throws.
-template <typename E, typename Body>
-std::string error_of(const Body& body) {
-  try {
-    body();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    ADD_FAILURE() << "another error: " << error.what();
-    return {};
-  }
-  ADD_FAILURE() << "no error";
-  return {};
-}
 
 TEST_P(SubGroups, HoldTheRanksOfOneColorInTheOrderOfTheirKeys) {
   on_ranks(5, [](const Group& world) {

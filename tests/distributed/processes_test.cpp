@@ -93,6 +93,73 @@ TEST_P(OverTransport, AStoppedRankIsLostAfterTheHeartbeatLimit) {
   expect_victim_named(job, 3, 2);
 }
 
+struct Stripes {
+  const char* name;
+  const char* per_ip;
+  const char* addresses;
+  size_t connections;  // of a pair
+  size_t listeners;    // of a rank
+};
+
+void PrintTo(const Stripes& s, std::ostream* out) { *out << s.name; }
+
+// TCP, several connections between each two ranks.
+class Striped : public ::testing::TestWithParam<Stripes> {
+ protected:
+  static Processes::Options options(int ranks, const Stripes& s) {
+    return {.ranks = ranks,
+            .variables = {{"MLX_TRANSPORT", "tcp"},
+                          {"MLX_CONNECTIONS_PER_IP", s.per_ip},
+                          {"MLX_DATA_ADDRESSES", s.addresses}}};
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Over, Striped,
+    ::testing::Values(Stripes{"TwoConnections", "2", "127.0.0.1", 2, 1},
+                      Stripes{"FourConnections", "4", "", 4, 1},
+                      Stripes{"TwoAddresses", "1", "127.0.0.1,127.0.0.2", 2, 2},
+                      Stripes{"NamesAndIpv6", "2", "localhost,::1,[::1]:0", 6, 3}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST_P(Striped, EveryOperationGivesTheRightResult) {
+  for (const int ranks : {2, 3}) {
+    Processes job("all_operations", options(ranks, GetParam()));
+    ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+    for (int rank = 0; rank < ranks; ++rank) EXPECT_EQ(job.exit_code(rank), 0) << job.transcript();
+  }
+}
+
+size_t count_sockets(pid_t pid) {
+  size_t count = 0;
+  std::error_code ignored;  // it may close one meanwhile
+  for (const auto& file :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    count += std::filesystem::read_symlink(file, ignored).string().starts_with("socket:");
+  }
+  return count;
+}
+
+TEST_P(Striped, MakesAsManyConnectionsAsItIsTold) {
+  const Stripes one{"One", "1", "127.0.0.1", 1, 1};
+  Processes plain("sum_forever", options(2, one)), striped("sum_forever", options(2, GetParam()));
+  ASSERT_TRUE(plain.wait_for_output("ready", kPatience)) << plain.transcript();
+  ASSERT_TRUE(striped.wait_for_output("ready", kPatience)) << striped.transcript();
+  for (const int rank : {0, 1}) {
+    EXPECT_EQ(count_sockets(striped.pid(rank)) - count_sockets(plain.pid(rank)),
+              GetParam().connections - 1 + GetParam().listeners - 1);
+  }
+}
+
+TEST_P(Striped, NamesAKilledRankWithinASecond) {
+  Processes job("sum_forever", options(3, GetParam()));
+  ASSERT_TRUE(job.wait_for_output("ready", kPatience)) << job.transcript();
+  job.signal(1, SIGKILL);
+  EXPECT_TRUE(job.wait_for_output("Error", Milliseconds{1000}, 1)) << job.transcript();
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  expect_victim_named(job, 3, 1);
+}
+
 TEST(Jobs, SurviveStrangersAtTheirPort) {
   Processes job("all_operations", {.ranks = 2});
   std::vector<Socket> strangers;
@@ -148,10 +215,3 @@ TEST(Jobs, EndWithAnErrorForWhoDoesNotKnowTheSecret) {
 
 }  // namespace
 }  // namespace mlx::core::distributed
-
-int main(int argc, char** argv) {
-  const int code = mlx::core::distributed::testing::run_body();
-  if (code >= 0) return code;
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -6,28 +6,13 @@
 #include "mlx/distributed/algorithms/chunks.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/transports/patience.h"
+#include "mlx/distributed/transports/ticket.h"
 
 namespace mlx::core::distributed::mpi {
 namespace {
 
 constexpr size_t kShort = 4096;
 constexpr int kTag = 0;  // the communicator is the group's own
-
-// A ticket names a message: how many were started to (or from) that peer before.
-constexpr unsigned kPeerShift = 40;
-constexpr unsigned kSendBit = 63;
-constexpr uint64_t kNumberMask = (uint64_t{1} << kPeerShift) - 1;
-
-Transport::Ticket make_ticket(bool send, int peer, uint64_t number) {
-  return Transport::Ticket{(uint64_t{send} << kSendBit) |
-                           (static_cast<uint64_t>(peer) << kPeerShift) | number};
-}
-
-bool is_send(Transport::Ticket ticket) { return static_cast<uint64_t>(ticket) >> kSendBit; }
-
-size_t peer_of(Transport::Ticket ticket) {
-  return (static_cast<uint64_t>(ticket) & ~(uint64_t{1} << kSendBit)) >> kPeerShift;
-}
 
 // The pieces of a message, each as an address and a count. What is sent at once
 // may be received in segments, or the other way round; MPI knows messages only.
@@ -140,8 +125,8 @@ void MpiTransport::finish(Line& line) {
 }
 
 bool MpiTransport::done(Ticket ticket) {
-  Line& line = (is_send(ticket) ? sends_ : recvs_)[peer_of(ticket)];
-  const uint64_t number = static_cast<uint64_t>(ticket) & kNumberMask;
+  Line& line = (is_send(ticket) ? sends_ : recvs_)[static_cast<size_t>(peer_of(ticket))];
+  const uint64_t number = number_of(ticket);
   if (line.complete <= number) finish(line);
   return line.complete > number;
 }
@@ -156,7 +141,7 @@ size_t MpiTransport::wait_any(std::span<const Ticket> tickets, Deadline deadline
     if (Clock::now() >= deadline) {
       Circumstances where;
       where.rank = rank_;
-      where.peer = static_cast<int>(peer_of(tickets.front()));
+      where.peer = peer_of(tickets.front());
       throw TimeoutError("The deadline has passed", where);
     }
     patience.pause();

@@ -29,12 +29,13 @@ using testing::Variables;
 constexpr Milliseconds kPatience{60'000};
 constexpr int kFailedAsExpected = 3;
 
-// A job of three in which rank 0 reaches rank 1 through a proxy.
+// A job of three in which rank 0 reaches rank 1 through a proxy, at the first of its addresses.
 class Detoured {
  public:
-  explicit Detoured(const std::string& body, Fault fault = {}, Milliseconds heartbeat = kPatience)
+  explicit Detoured(const std::string& body, Fault fault = {}, Milliseconds heartbeat = kPatience,
+                    const char* data_addresses = "127.0.0.1")
       : job_(body, {.ranks = 3,
-                    .variables = {{"MLX_TRANSPORT", "tcp"}},
+                    .variables = {{"MLX_TRANSPORT", "tcp"}, {"MLX_DATA_ADDRESSES", data_addresses}},
                     .heartbeat = heartbeat,
                     .for_rank = [this, fault](int rank, const Endpoint& rendezvous) {
                       return rank == 0 ? detour(rendezvous, fault) : Variables{};
@@ -109,8 +110,15 @@ TEST(Network, ThatGarblesAnOfferOfMemoryDoesNoHarm) {
   }
 }
 
+TEST(Network, ThatGarblesWhichConnectionItIsIsFoundOut) {
+  for (const uint64_t at : {112, 116}) {
+    Detoured garbled("sum_forever", {.corrupt_at = at});
+    garbled.expect_failure({"PeerLostError"});
+  }
+}
+
 // The first header follows greeting, proof and offer.
-constexpr uint64_t kFirstHeader = 64 + 32 + 16;
+constexpr uint64_t kFirstHeader = 64 + 32 + 24;
 constexpr uint64_t kHeaderBytes = 40;
 
 TEST(Network, ThatGarblesAHeaderIsFoundOut) {
@@ -131,7 +139,7 @@ TEST(Network, ThatGarblesTheHeaderOfAMessageIsFoundOut) {
 }
 
 TEST(Network, ThatEndsAConnectionAnywhereIsReported) {
-  for (const uint64_t at : {0, 64, 96, 104, 112, 130, 152, 155, 10'000, 1'000'003}) {
+  for (const uint64_t at : {0, 64, 96, 104, 112, 120, 138, 160, 163, 10'000, 1'000'003}) {
     Detoured truncated("sum_forever", {.end_after = at});
     // A connection that breaks before it was one is tried again until the limit.
     if (at < 96) {
@@ -171,6 +179,32 @@ TEST(Network, ThatSwallowsWhatIsSentIsFoundOutWithinTheHeartbeatLimit) {
   for (int rank = 0; rank < 3; ++rank) {
     EXPECT_THAT(cut.job().output(rank), HasSubstr("is cut: what is sent does not arrive"));
   }
+}
+
+// Two connections to rank 1, of which one goes through the proxy.
+constexpr const char* kTwoAddresses = "127.0.0.1,127.0.0.2";
+
+TEST(OneOfTwoConnections, MayBeSlow) {
+  Detoured slow("all_operations", {.bytes_per_second = 20'000'000}, Milliseconds{300},
+                kTwoAddresses);
+  slow.expect_success();
+}
+
+TEST(OneOfTwoConnections, ThatIsCutEndsTheJob) {
+  Detoured cut("sum_forever", {}, kPatience, kTwoAddresses);
+  ASSERT_TRUE(cut.job().wait_for_output("ready", kPatience)) << cut.job().transcript();
+  cut.link().cut(true);
+  EXPECT_TRUE(cut.job().wait_for_output("Error", Milliseconds{3000})) << cut.job().transcript();
+  cut.expect_failure({"PeerLostError"});
+}
+
+TEST(OneOfTwoConnections, ThatSwallowsWhatIsSentIsFoundOutWithinTheHeartbeatLimit) {
+  constexpr Milliseconds kHeartbeat{1000};
+  Detoured cut("sum_forever", {}, kHeartbeat, kTwoAddresses);
+  ASSERT_TRUE(cut.job().wait_for_output("ready", kPatience)) << cut.job().transcript();
+  cut.link().set({.swallow = true});
+  EXPECT_TRUE(cut.job().wait_for_output("Error", 4 * kHeartbeat)) << cut.job().transcript();
+  cut.expect_failure({"PeerLostError"});
 }
 
 TEST(Rendezvous, ThatARankCannotReachAnyMoreCostsThatRank) {
@@ -361,10 +395,3 @@ TEST(Meeting, IsNotDisturbedByAThousandStrangers) {
 
 }  // namespace
 }  // namespace mlx::core::distributed
-
-int main(int argc, char** argv) {
-  const int code = mlx::core::distributed::testing::run_body();
-  if (code >= 0) return code;
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}

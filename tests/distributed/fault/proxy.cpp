@@ -191,7 +191,7 @@ Detour::Detour(const Endpoint& rendezvous, int to_rank)
 
 Proxy::Editor Detour::new_editor() {
   const auto change = [this](const std::string& member) {
-    const size_t end = member.find('\n');
+    const size_t end = member.find_first_of(" \n");  // of its only address
     link_.lead_to(parse_endpoint(member.substr(0, end)));
     return to_string(link_.address()) + member.substr(end);
   };

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "distributed/conformance.h"
+#include "distributed/error_of.h"
 #include "distributed/nccl/fake_nccl.h"
 #include "distributed/ranks.h"
 #include "mlx/distributed/bootstrap/job.h"
@@ -188,13 +189,9 @@ TEST(Nccl, ASplitThatFailsOnOneRankFailsOnAll) {
   fake.refuses_split = 1;
   on_ranks(3, [](detail::GroupImpl& group) {
     for (int i = 0; i < 2; ++i) {
-      try {
-        group.split(0, -1);
-        ADD_FAILURE() << "nothing was thrown";
-      } catch (const AbortedError& error) {
-        EXPECT_THAT(error.what(), HasSubstr("Rank 1 gave up: [nccl] ncclCommSplit failed: remote "
-                                            "process exited: a cable is out"));
-      }
+      EXPECT_THAT(error_of<AbortedError>([&] { group.split(0, -1); }),
+                  HasSubstr("Rank 1 gave up: [nccl] ncclCommSplit failed: remote process exited: a "
+                            "cable is out"));
     }
   });
   for (int rank = 0; rank < 3; ++rank) EXPECT_EQ(nccl_calls(rank).back(), "CommAbort");
@@ -217,12 +214,7 @@ TEST(Nccl, MovesMessagesAtTheSameTime) {
 
 template <typename E>
 void expect_error(detail::GroupImpl& group, const Collective& c, const char* text) {
-  try {
-    group.run(c);
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const E& error) {
-    EXPECT_THAT(error.what(), HasSubstr(text));
-  }
+  EXPECT_THAT(error_of<E>([&] { group.run(c); }), HasSubstr(text));
 }
 
 Collective all_sum(std::vector<std::byte>& data, Dtype dtype = float32) {
@@ -342,12 +334,8 @@ TEST(Nccl, IsNotAvailableWithoutAGpuAndSaysSo) {
   if (nccl::system_libraries(&reason)) return;  // there is one: gpu_check is for that
   EXPECT_FALSE(is_available("nccl"));
   EXPECT_THAT(reason, AllOf(HasSubstr(": got "), HasSubstr(", expected ")));
-  try {
-    init(true, "nccl");
-    ADD_FAILURE() << "nothing was thrown";
-  } catch (const std::runtime_error& error) {
-    EXPECT_EQ(error.what(), "[init] The backend nccl cannot be used. " + reason);
-  }
+  EXPECT_EQ(error_of<std::runtime_error>([] { init(true, "nccl"); }),
+            "[init] The backend nccl cannot be used. " + reason);
 }
 
 }  // namespace

@@ -202,10 +202,3 @@ TEST_F(Reports, TraceUpToTheErrorAndToTheDeath) {
 
 }  // namespace
 }  // namespace mlx::core::distributed
-
-int main(int argc, char** argv) {
-  const int code = mlx::core::distributed::testing::run_body();
-  if (code >= 0) return code;
-  ::testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
