@@ -4,6 +4,7 @@
 
 #include "mlx/core/cpu/arange.h"
 #include "mlx/core/cpu/conv.h"
+#include "mlx/core/cpu/fft.h"
 #include "mlx/core/cpu/indexing.h"
 #include "mlx/core/cpu/matmul.h"
 #include "mlx/core/cpu/random.h"
@@ -16,6 +17,7 @@
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
+#include "mlx/core/ops/fft_ops.h"
 #include "mlx/core/ops/indexing_ops.h"
 #include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/ops/matmul_ops.h"
@@ -54,6 +56,7 @@ const Row kKernels[] = {
     {&kScatterAlong, scatter_along},
     // linear algebra
     {&kSvd, svd},
+    {&kFft, fft},
     // reductions
     {&kReduce[static_cast<int>(ReduceKind::sum)], reduce},
     {&kReduce[static_cast<int>(ReduceKind::prod)], reduce},

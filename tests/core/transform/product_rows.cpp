@@ -1,4 +1,5 @@
 #include "core/transform/derivative_rows.h"
+#include "mlx/core/fft.h"
 
 namespace mlx::core {
 namespace {
@@ -75,10 +76,40 @@ DerivativeRows convolution_rows() {
 
 }  // namespace
 
+// Linear, so that the differences are exact with a large step, which the
+// transforms' 32 bits need.
+DerivativeRow transform(const char* name, Shape shape,
+                        const std::function<array(const array&)>& fun) {
+  const auto parts = [fun](const Arrays& x) {
+    const array y = fun(multiply(astype(x[0], complex64), array(complex64_t(1, -0.5f))));
+    return y.dtype() == complex64 ? astype(concatenate({real(y), imag(y)}, 0), float64)
+                                  : astype(y, float64);
+  };
+  return {name, {spread(std::move(shape), -1, 1)}, parts, true, 0.5, 2e-5};
+}
+
+DerivativeRows fourier_rows() {
+  return {
+      transform("Fft", {2, 5}, [](const array& x) { return fft::fft(x); }),
+      transform("FftCutOff", {2, 5}, [](const array& x) { return fft::fft(x, 3, 0); }),
+      transform("Ifft", {3, 4}, [](const array& x) { return fft::ifft(x, 0); }),
+      transform("FftnOrtho", {3, 4},
+                [](const array& x) { return fft::fftn(x, fft::FFTNorm::Ortho); }),
+      transform("RfftEven", {2, 6}, [](const array& x) { return fft::rfft(x); }),
+      transform("RfftOdd", {5, 2}, [](const array& x) { return fft::rfft(x, 0); }),
+      transform("IrfftEven", {2, 4}, [](const array& x) { return fft::irfft(x); }),
+      transform("IrfftOdd", {2, 4}, [](const array& x) { return fft::irfft(x, 7, 1); }),
+      transform("Rfftn", {3, 4}, [](const array& x) { return fft::rfftn(x); }),
+      transform("Irfft2", {3, 3}, [](const array& x) { return fft::irfft2(x); }),
+      transform("Fftshift", {3, 2}, [](const array& x) { return fft::fftshift(x); }),
+  };
+}
+
 DerivativeRows product_rows() {
   DerivativeRows rows = matrix_rows();
-  const DerivativeRows more = convolution_rows();
-  rows.insert(rows.end(), more.begin(), more.end());
+  for (const DerivativeRows& more : {convolution_rows(), fourier_rows()}) {
+    rows.insert(rows.end(), more.begin(), more.end());
+  }
   return rows;
 }
 

@@ -12,6 +12,7 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/ops/fft_ops.h"
 #include "mlx/core/ops/indexing_ops.h"
 #include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/ops/matmul_ops.h"
@@ -335,14 +336,14 @@ void collect_ops(const array& a, std::set<const Op*>& ops, std::set<std::uintptr
 
 TEST(VmapRows, CoverEveryOperation) {
   std::vector<const Op*> ops{
-      &kTranspose,    &kReshape,      &kBroadcast,   &kSlice,
-      &kAsStrided,    &kCopy,         &kView,        &kContiguous,
-      &kSliceUpdate,  &kDynamicSlice, &kConcatenate, &kDynamicSliceUpdate,
-      &kDepends,      &kTake,         &kGather,      &kScatter,
-      &kTakeAlong,    &kScatterAlong, &kMatmul,      &kAddmm,
-      &kConvolution,  &kSort,         &kArgSort,     &kSearchSorted,
-      &kArgReduce,    &kSoftmax,      &kScan,        &kSvd,
-      &kStopGradient, &kRandomBits,   &kAsType,
+      &kTranspose,   &kReshape,      &kBroadcast,   &kSlice,
+      &kAsStrided,   &kCopy,         &kView,        &kContiguous,
+      &kSliceUpdate, &kDynamicSlice, &kConcatenate, &kDynamicSliceUpdate,
+      &kDepends,     &kTake,         &kGather,      &kScatter,
+      &kTakeAlong,   &kScatterAlong, &kMatmul,      &kAddmm,
+      &kConvolution, &kSort,         &kArgSort,     &kSearchSorted,
+      &kArgReduce,   &kSoftmax,      &kScan,        &kSvd,
+      &kFft,         &kStopGradient, &kRandomBits,  &kAsType,
   };
   for (const Op& op : kReduce) {
     ops.push_back(&op);
