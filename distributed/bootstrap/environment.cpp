@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/other_launcher.h"
 
 namespace mlx::core::distributed {
 namespace {
@@ -120,6 +121,16 @@ std::optional<Endpoint> other_rendezvous() {
   return Endpoint{host, number_of("NCCL_PORT", uint16_t{0})};
 }
 
+void look_for_other_launcher(Environment& e) {
+  const auto found = find_other_launcher([](const char* name) { return text_of(name); });
+  if (!found) return;
+  e.rank = found->rank;
+  e.world_size = found->world_size;
+  e.local_rank = found->local_rank;
+  e.generation = found->generation;
+  e.rendezvous = found->rendezvous;
+}
+
 std::string choice_of(const char* name, std::initializer_list<const char*> allowed) {
   std::string text = text_of(name);
   if (text.empty()) return text;
@@ -163,6 +174,7 @@ Environment read_environment() {
   e.connections_per_ip = read_connections_per_ip(e);
   e.local_rank = number_of("MLX_LOCAL_RANK", number_of("OMPI_COMM_WORLD_LOCAL_RANK", e.rank));
   e.generation = number_of("MLX_GENERATION", uint64_t{0});
+  if (!e.rendezvous && e.world_size == 1) look_for_other_launcher(e);
   e.launcher_serves = choice_of("MLX_RENDEZVOUS_OWNER", {"launcher", "rank0"}) == "launcher";
   e.secret = read_secret();
   e.limits.connect = seconds_of("MLX_CONNECT_LIMIT", e.limits.connect);

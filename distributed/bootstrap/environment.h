@@ -69,7 +69,8 @@ struct Environment {
   bool serves_rendezvous() const { return rank == 0 && !launcher_serves; }
 };
 
-/// Reads the variables above.
+/// Reads the variables above. Where they tell of no job: those of other launchers
+/// (other_launcher.h).
 /// Errors: std::invalid_argument naming the variable that makes no sense;
 ///         std::runtime_error for a file that cannot be read.
 Environment read_environment();
