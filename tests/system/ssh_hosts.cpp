@@ -35,7 +35,8 @@ constexpr const char* kBecomeHost = R"(
 set -eu
 hostname "$NAME"
 mount -t tmpfs -o mode=755 host /run
-mkdir -p /run/host /run/sshd /run/home
+mkdir -p /run/host /run/sshd /run/home /run/shared
+mount --bind "$SETTINGS" /run/shared
 cp "$SETTINGS/$NAME.key" /run/host/key
 cp "$SETTINGS/id.pub" /run/host/authorized_keys
 cp "$SETTINGS/sshd_config" "$SETTINGS/hosts" /run/host/
@@ -54,7 +55,7 @@ AuthorizedKeysFile /run/host/authorized_keys
 PidFile none
 UsePAM no
 PermitRootLogin yes
-PasswordAuthentication no
+PasswordAuthentication yes
 KbdInteractiveAuthentication no
 StrictModes no
 PrintMotd no
@@ -127,7 +128,7 @@ SshHosts::SshHosts(int count) : folder_(new_folder()), networks_(count) {
 }
 
 SshHosts::~SshHosts() {
-  for (size_t host = 0; host < holders_.size(); ++host) kill(static_cast<int>(host));
+  for (int host = 0; host < count(); ++host) kill(host);
   fs::remove_all(folder_);
 }
 
@@ -193,6 +194,10 @@ pid_t SshHosts::init(int host) const {
   return std::atoi(content("/proc/" + holder + "/task/" + holder + "/children").c_str());
 }
 
+std::vector<std::string> SshHosts::enter(int host) const {
+  return {"/usr/bin/nsenter", "--all", "--target", std::to_string(init(host))};
+}
+
 std::string SshHosts::run(int host, const std::string& script) const {
   const std::string file = folder_ + "/script", printed = folder_ + "/printed";
   std::ofstream(file) << script;
@@ -200,6 +205,8 @@ std::string SshHosts::run(int host, const std::string& script) const {
              ")\" > " + printed);
   return content(printed);
 }
+
+void SshHosts::stop_answering(int host) const { ::kill(init(host), SIGSTOP); }
 
 void SshHosts::kill(int host) {
   pid_t& holder = holders_[static_cast<size_t>(host)];
@@ -238,7 +245,7 @@ std::vector<std::string> SshHosts::leftovers_now() const {
   for (const int port : listening_ports(getpid())) {
     found.push_back("here: port " + std::to_string(port));
   }
-  for (int host = 0; host < static_cast<int>(holders_.size()); ++host) {
+  for (int host = 0; host < count(); ++host) {
     if (holders_[static_cast<size_t>(host)] < 0) continue;
     const auto add = [&](const std::string& what) { found.push_back(name_of(host) + ": " + what); };
     for (const pid_t process : processes(host)) add("process " + command_line(process));

@@ -29,13 +29,19 @@ class SshHosts {
 
   /// The command that reaches them: "ssh -F <settings of ours>".
   std::string ssh() const { return "ssh -F " + folder_ + "/ssh_config"; }
-  /// Our own settings and keys: ssh_config, known_hosts, id.
+  /// Our own settings and keys: ssh_config, known_hosts, id. All hosts see it as /run/shared.
   const std::string& folder() const { return folder_; }
   static std::string address6(int host) { return "fd77::" + std::to_string(host + 1); }
 
+  int count() const { return static_cast<int>(holders_.size()); }
+
+  /// What begins a command that runs on the host, as if somebody were logged in there.
+  std::vector<std::string> enter(int host) const;
   /// Runs a script on the host as root; what it prints. Errors: std::runtime_error if it fails.
   std::string run(int host, const std::string& script) const;
   core::distributed::testing::Hosts& networks() { return networks_; }
+  /// It accepts connections and says nothing any more.
+  void stop_answering(int host) const;
   /// Power off.
   void kill(int host);
   /// Processes of the host, sshd itself apart, whose command line holds the text: as we number

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "system/command.h"
+#include "system/missing.h"
 
 namespace mlx::test {
 namespace {
@@ -58,4 +59,7 @@ TEST(SshHosts, VanishAtTheirEnd) {
 }
 
 }  // namespace
+
+std::string missing() { return SshHosts::missing(); }
+
 }  // namespace mlx::test
