@@ -22,10 +22,23 @@ struct Host {
   std::vector<std::vector<std::string>> rdma;
   Variables environment;  ///< only for its ranks
 
-  /// This computer: "localhost", a loopback address; reached without ssh.
+  /// This computer: "localhost", a loopback address, its own name; reached without ssh.
   bool is_here() const;
   /// Whether both mean the same login: their ranks share one connection.
   bool same_login(const Host& other) const;
 };
+
+/// The most ranks of a job.
+constexpr int kMostRanks = 4096;
+
+/// A host as it is typed: a name or an address, "user@name", "[::1]".
+/// Errors: std::invalid_argument for what names no host, such as "-x", "a b" or "name:2".
+Host parse_host(const std::string& text);
+
+/// Whether the text is an IPv4 or IPv6 address ("fe80::1%eth0" too).
+bool is_address(const std::string& text);
+
+/// "NAME=VALUE". Errors: std::invalid_argument for anything else.
+std::pair<std::string, std::string> parse_variable(const std::string& text);
 
 }  // namespace mlx::launch

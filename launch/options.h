@@ -22,6 +22,7 @@ enum class Colours { automatic, always, never };
 
 struct Options {
   int ranks = 1;                   ///< -n: ranks on each slot of a host
+  bool ranks_given = false;        ///< -n was there: it counts, not the slots of an allocation
   std::vector<std::string> hosts;  ///< --hosts; empty: the hostfile, the allocation, or this host
   std::string hostfile;            ///< --hostfile
   std::string backend;             ///< --backend; empty: the hostfile's, else the program's choice
@@ -29,7 +30,6 @@ struct Options {
   std::vector<std::string> mpi_arguments;     ///< --mpi-arg, in order
   int connections_per_ip = 1;                 ///< --connections-per-ip
   std::optional<uint16_t> starting_port;      ///< --starting-port; empty: free ports
-  uint16_t nccl_port = 12345;                 ///< --nccl-port
   std::string folder;                         ///< --cwd; empty: where we are
   std::string python = "python3";             ///< --python
   std::string ssh = "ssh";                    ///< --ssh: the program that reaches other hosts

@@ -5,8 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "mlx/launch/environment.h"
 #include "mlx/launch/host.h"
 #include "mlx/launch/options.h"
+#include "mlx/launch/remote_shell.h"
 
 namespace mlx::launch {
 
@@ -39,14 +41,23 @@ struct Plan {
   Variables environment;  ///< of all ranks: the hostfile's, then --env
   std::vector<PlannedFile> files;
 
+  /// Whether a rank runs anywhere but here.
   bool on_several_hosts() const;
   const HostPlan& host_of(int rank) const;
 };
 
 /// Hosts come from --hosts, else the hostfile, else the allocation of Slurm, PBS
-/// or LSF around us, else this host. Ranks are numbered host by host in that order.
+/// or LSF around us, else this host. Ranks are numbered host by host in that order; one
+/// that is named twice is one HostPlan with the ranks of both.
 /// Errors: LaunchError(kUsage) saying what is wrong, for a hostfile with line and field.
+/// MLX_BACKEND and other variables that say what the options ask for are in the plan;
+/// who is who (MLX_RANK and its like) is not, nor the placement.
 Plan make_plan(const Options& options);
+/// In this environment, which tells of allocations.
+Plan make_plan(const Options& options, const EnvironmentMap& environment);
+
+/// What reaches other hosts.
+RemoteShell remote_shell(const Options& options);
 
 /// For --dry-run: which command runs where as which rank, in which environment
 /// (never the secret), and how each host is reached.

@@ -43,12 +43,18 @@ void require_file(const fs::path& file, const std::string& name, bool searched) 
   }
 }
 
+void require_executable(const fs::path& file, const std::string& name, bool searched) {
+  require_file(file, name, searched);
+  if (!is_executable(file)) {
+    throw LaunchError(LaunchError::kNotExecutable,
+                      core::concat("Not executable: ", name, " (chmod +x makes it so)."));
+  }
+}
+
 Program python_program(const std::vector<std::string>& command, const fs::path& file,
-                       const std::string& search_path) {
+                       const std::string& search_path, const std::string& python) {
   require_file(file, command[0], false);
-  const auto python = search("python3", search_path);
-  if (!python) throw_not_found("python3", true);
-  Program program{*python, {"python3"}};
+  Program program{find_python(python, search_path), {python}};
   program.arguments.insert(program.arguments.end(), command.begin(), command.end());
   return program;
 }
@@ -56,21 +62,27 @@ Program python_program(const std::vector<std::string>& command, const fs::path& 
 }  // namespace
 
 Program find_program(const std::vector<std::string>& command, const std::string& folder,
-                     const std::string& search_path) {
+                     const std::string& search_path, const std::string& python) {
   const std::string& name = command[0];
   const fs::path file = fs::path(folder) / name;
-  if (name.ends_with(".py")) return python_program(command, file, search_path);
+  if (name.ends_with(".py")) return python_program(command, file, search_path, python);
 
   const bool searched = name.find('/') == std::string::npos;
   if (searched) {
     if (const auto found = search(name, search_path)) return {*found, command};
   }
-  require_file(file, name, searched);
-  if (!is_executable(file)) {
-    throw LaunchError(LaunchError::kNotExecutable,
-                      core::concat("Not executable: ", name, " (chmod +x makes it so)."));
-  }
+  require_executable(file, name, searched);
   return {searched ? "./" + name : name, command};
+}
+
+std::string find_python(const std::string& name, const std::string& search_path) {
+  if (name.find('/') != std::string::npos) {
+    require_executable(name, name, false);
+    return fs::absolute(name).lexically_normal();
+  }
+  const auto python = search(name, search_path);
+  if (!python) throw LaunchError(LaunchError::kNotFound, core::concat("No ", name, " in PATH."));
+  return fs::absolute(*python).lexically_normal();
 }
 
 }  // namespace mlx::launch
