@@ -20,12 +20,12 @@ from dataclasses import dataclass, field
 
 KIB, MIB = 1 << 10, 1 << 20
 
-# Quiet, as root, over loopback only, and able to have more ranks than cores: without
-# giving way, a rank that waits takes the core from the one that it waits for.
+# Quiet, as root, over loopback only, and able to have more ranks than cores.
 OPEN_MPI = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMPI_MCA_rmaps_base_oversubscribe": "1", "OMPI_MCA_hwloc_base_binding_policy": "none",
-    "OMPI_MCA_mpi_yield_when_idle": "1", "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl_tcp_if_include": "lo", "OMPI_MCA_oob_tcp_if_include": "lo",
+    "OMPI_MCA_pml": "ob1", "OMPI_MCA_btl_tcp_if_include": "lo",
+    "OMPI_MCA_oob_tcp_if_include": "lo",
 }
 OPS = ["all_sum", "all_gather", "sum_scatter", "broadcast"]
 
@@ -66,8 +66,12 @@ def cases(build):
         return System([program("mlx-bench-collectives"), "-n", str(ranks)], env)
 
     def open_mpi(ranks, btl):
+        # With a core for each rank it polls, as by default. Else a rank that waits and does
+        # not yield takes the core from the one that it waits for.
+        crowded = ranks > len(os.sched_getaffinity(0))
         return System(["mpirun", "-n", str(ranks), program("bench_mpi_collectives")],
-                      dict(OPEN_MPI, OMPI_MCA_btl=btl))
+                      dict(OPEN_MPI, OMPI_MCA_btl=btl,
+                           OMPI_MCA_mpi_yield_when_idle=str(int(crowded))))
 
     def ping_pong(*options):
         # A call is there and back, a collective of two ranks needs one way.

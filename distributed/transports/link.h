@@ -32,6 +32,10 @@ class Link {
   virtual bool arm(bool reading, bool writing, std::vector<pollfd>& polled) = 0;
   /// What poll found for what the last arm() has added.
   virtual void woken(std::span<const pollfd> polled) = 0;
+
+  /// The transport is aborted: the peer takes nothing more from memory of the
+  /// caller's. Callable from any thread.
+  virtual void abort() noexcept {}
 };
 
 }  // namespace mlx::core::distributed

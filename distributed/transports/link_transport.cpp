@@ -106,7 +106,8 @@ bool LinkTransport::pull(Peer& p) {
 
 void LinkTransport::progress(int peer) {
   Peer& p = peers_[static_cast<size_t>(peer)];
-  if (!p.link && !(p.link = connector_->link(peer))) return;
+  if (!p.link) keep(peer, connector_->link(peer));
+  if (!p.link) return;
   // What a peer sent before it went is still good, so read before complaining.
   if (!pull(p) || !push(p)) lost(peer);
   if (p.unflushed) {
@@ -114,6 +115,12 @@ void LinkTransport::progress(int peer) {
     if (!flushed) lost(peer);
     p.unflushed = !*flushed;
   }
+}
+
+void LinkTransport::keep(int peer, std::unique_ptr<Link> link) {
+  const std::lock_guard lock(mutex_);
+  if (link && aborted_) link->abort();
+  peers_[static_cast<size_t>(peer)].link = std::move(link);
 }
 
 // Whether anything is still pending.
@@ -183,7 +190,14 @@ size_t LinkTransport::wait_any(std::span<const Ticket> tickets, Deadline deadlin
 }
 
 void LinkTransport::abort() noexcept {
-  aborted_ = true;
+  {
+    // Before a call in progress sees it and gives the memory back.
+    const std::lock_guard lock(mutex_);
+    for (Peer& p : peers_) {
+      if (p.link) p.link->abort();
+    }
+    aborted_ = true;
+  }
   connector_->abort();
   connector_->bell().ring();
 }

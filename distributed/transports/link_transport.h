@@ -3,12 +3,12 @@
 // The transport over links: queues of transfers per peer, and one place that
 // waits. While it waits for one transfer all others move on, whatever the kind
 // of their links. It looks again a few times, then between looks offers the
-// processor to others (at once when the host has fewer cores than ranks), and
-// then sleeps in poll(2).
+// processor to others (at once when ranks share it), and then sleeps in poll(2).
 
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <vector>
 
@@ -48,6 +48,7 @@ class LinkTransport final : public Transport {
   std::optional<size_t> any_done(std::span<const Ticket> tickets) const;
   bool progress();
   void progress(int peer);
+  void keep(int peer, std::unique_ptr<Link> link);
   bool push(Peer& peer);
   bool pull(Peer& peer);
   std::optional<size_t> spin(std::span<const Ticket> tickets);
@@ -58,7 +59,8 @@ class LinkTransport final : public Transport {
 
   std::unique_ptr<Connector> connector_;
   const int rank_;
-  const bool crowded_;  // more ranks than cores
+  const bool crowded_;        // more ranks than cores
+  bool shares_core_ = false;  // with a peer, as far as we know
   std::vector<Peer> peers_;
   std::vector<int> active_;  // peers with something pending
   struct Armed {
@@ -67,6 +69,7 @@ class LinkTransport final : public Transport {
   };
   std::vector<pollfd> polled_;
   std::vector<Armed> armed_;
+  std::mutex mutex_;  // of setting a link, and of aborting
   std::atomic<bool> aborted_ = false;
 };
 

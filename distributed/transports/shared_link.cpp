@@ -3,20 +3,49 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <new>
+#include <string_view>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/secret.h"
 
 namespace mlx::core::distributed {
+
+// A number in the private memory of the process at one end: who finds it there
+// can read that memory.
+struct Segment::Witness {
+  pid_t process;  // 0: does not want to be read
+  uint64_t address;
+  uint64_t number;
+};
+
 namespace {
 
-// Two controls and the mark on the first page, then the two rings.
+// Two controls, two witnesses and the mark on the first page, then the two rings.
 constexpr size_t kControlBytes = 4096;
 constexpr size_t kSegmentBytes = kControlBytes + 2 * Segment::kCapacity;
 constexpr size_t kMarkAt = 2 * sizeof(RingControl);
-static_assert(kMarkAt + sizeof(uint64_t) <= kControlBytes);
+constexpr size_t kWitnessesAt = kMarkAt + sizeof(uint64_t);
+constexpr size_t kMostWitnessBytes = 2 * 64;
+static_assert(kWitnessesAt + kMostWitnessBytes <= kControlBytes);
+
+const uint64_t& our_number() {
+  static const uint64_t number = [] {
+    uint64_t random = 0;
+    fill_random(std::as_writable_bytes(std::span(&random, 1)));
+    return random;
+  }();
+  return number;
+}
+
+bool may_read_memory() {
+  const char* wish = std::getenv("MLX_SINGLE_COPY");
+  return !wish || std::string_view(wish) != "0";
+}
 
 class SharedLink final : public Link {
  public:
@@ -24,18 +53,20 @@ class SharedLink final : public Link {
       : segment_(std::move(segment)),
         doorbell_(std::move(doorbell)),
         out_(segment_->control(end), segment_->data(end), Segment::kCapacity),
-        in_(segment_->control(1 - end), segment_->data(1 - end), Segment::kCapacity) {}
+        in_(segment_->control(1 - end), segment_->data(1 - end), Segment::kCapacity) {
+    if (const pid_t peer = segment_->readable_process(1 - end)) in_.accept_loans_from(peer);
+  }
 
   std::optional<size_t> write(std::span<const std::byte> bytes) override {
     if (gone_) return std::nullopt;
     const size_t n = out_.write(bytes);
-    if (n > 0 && out_.reader_must_wake()) ring();
+    if (out_.reader_must_wake()) ring();
     return n;
   }
 
   std::optional<size_t> read(std::span<std::byte> bytes) override {
     const size_t n = in_.read(bytes);
-    if (n > 0 && in_.writer_must_wake()) ring();
+    if (in_.writer_must_wake()) ring();
     if (n == 0 && gone_) return std::nullopt;
     return n;
   }
@@ -61,6 +92,8 @@ class SharedLink final : public Link {
     std::byte rings[64];
     if (!receive_some(doorbell_.fd(), rings)) gone_ = true;
   }
+
+  void abort() noexcept override { out_.withdraw(); }
 
  private:
   // A full socket holds enough rings already; a closed one shows when we read.
@@ -92,6 +125,9 @@ std::unique_ptr<Segment> Segment::create() {
   if (segment) {
     new (segment->control(0)) RingControl;
     new (segment->control(1)) RingControl;
+    // Both ends are ours, until another process opens it.
+    segment->introduce(0);
+    segment->introduce(1);
   }
   return segment;
 }
@@ -104,12 +140,38 @@ std::unique_ptr<Segment> Segment::open(int pid, int descriptor) {
       status.st_size != static_cast<off_t>(kSegmentBytes)) {
     return nullptr;
   }
-  return map(std::move(file));
+  auto segment = map(std::move(file));
+  if (segment) segment->introduce(1);
+  return segment;
 }
 
 Segment::~Segment() { munmap(base_, kSegmentBytes); }
 
 uint64_t& Segment::mark() { return *reinterpret_cast<uint64_t*>(base_ + kMarkAt); }
+
+Segment::Witness& Segment::witness(int end) {
+  static_assert(2 * sizeof(Witness) <= kMostWitnessBytes);
+  return reinterpret_cast<Witness*>(base_ + kWitnessesAt)[end];
+}
+
+void Segment::introduce(int end) {
+  if (!may_read_memory()) {
+    witness(end) = {};
+    return;
+  }
+  witness(end) = {getpid(), reinterpret_cast<uintptr_t>(&our_number()), our_number()};
+}
+
+// Containers, other users and settings of the kernel may forbid it.
+pid_t Segment::readable_process(int end) {
+  const Witness there = witness(end);
+  if (there.process <= 0 || !may_read_memory()) return 0;
+  uint64_t number = 0;
+  const iovec to{&number, sizeof number};
+  const iovec from{reinterpret_cast<void*>(static_cast<uintptr_t>(there.address)), sizeof number};
+  const ssize_t n = process_vm_readv(there.process, &to, 1, &from, 1, 0);
+  return n == sizeof number && number == there.number ? there.process : 0;
+}
 
 RingControl* Segment::control(int ring) { return reinterpret_cast<RingControl*>(base_) + ring; }
 

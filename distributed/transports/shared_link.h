@@ -1,7 +1,8 @@
 #pragma once
 
 // A link between two ranks that share memory: a ring each way, and a socket
-// that wakes a sleeping end and whose closing tells that the peer is gone.
+// that wakes a sleeping end and whose closing tells that the peer is gone. Where
+// the kernel lets an end read the other's memory, that one lends large messages.
 
 #include <memory>
 
@@ -28,12 +29,17 @@ class Segment {
   void close_descriptor() { file_.close(); }
   /// A word that the creator sets and the opener checks: is it really the same memory?
   uint64_t& mark();
+  /// The process at that end, when it lets itself be read and we can; else 0.
+  pid_t readable_process(int end);
   RingControl* control(int ring);
   std::byte* data(int ring);
 
  private:
   Segment(Socket file, std::byte* base) : file_(std::move(file)), base_(base) {}
   static std::unique_ptr<Segment> map(Socket file);
+  struct Witness;
+  Witness& witness(int end);
+  void introduce(int end);
 
   Socket file_;
   std::byte* base_;
