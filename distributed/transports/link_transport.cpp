@@ -13,15 +13,26 @@ namespace {
 
 // How long to look again before sleeping: a wake-up costs tens of microseconds.
 // After a few looks in a row the processor is offered to others between looks,
-// because a peer that shares it can only answer once it runs. With more ranks
-// than cores that is so from the start.
+// because a peer that shares it can only answer once it runs. That is so from
+// the start with more ranks than cores, and when a peer seems to be on this one:
+// somebody took the processor when it was last offered, but not for long, as
+// one would who does not wait for us.
 constexpr int kLooksInARow = 200;
 constexpr int kLooksBetweenClocks = 8;
 constexpr std::chrono::microseconds kGiveWay{100};
+constexpr std::chrono::nanoseconds kNobodyThere{1500};
 
 int cores() {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+// Offers the processor to others. Whether somebody took it who waits himself.
+bool give_way() {
+  const auto start = Clock::now();
+  sched_yield();
+  const auto took = Clock::now() - start;
+  return took > kNobodyThere && took < kGiveWay;
 }
 
 void pause() {
@@ -139,7 +150,7 @@ bool LinkTransport::progress() {
 }
 
 std::optional<size_t> LinkTransport::spin(std::span<const Ticket> tickets) {
-  for (int i = 0; i < (crowded_ ? 0 : kLooksInARow); ++i) {
+  for (int i = 0; i < (crowded_ || shares_core_ ? 0 : kLooksInARow); ++i) {
     progress();
     if (const auto which = any_done(tickets)) return which;
     pause();
@@ -148,7 +159,7 @@ std::optional<size_t> LinkTransport::spin(std::span<const Ticket> tickets) {
   do {
     check_aborted();
     for (int i = 0; i < kLooksBetweenClocks; ++i) {
-      sched_yield();
+      shares_core_ = give_way();
       progress();
       if (const auto which = any_done(tickets)) return which;
     }

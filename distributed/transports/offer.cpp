@@ -21,6 +21,11 @@ struct Offer {
   Strand strand;
 };
 
+struct Answer {
+  uint32_t shared;  // 1: the memory is accepted
+  Strand strand;    // as it was understood
+};
+
 constexpr Milliseconds kLimit{5000};
 
 void receive_all(const Socket& socket, std::span<std::byte> bytes,
@@ -60,9 +65,10 @@ Agreement make_offer(Socket socket, Sharing sharing, Strand strand, std::shared_
     log_warning("There is no memory to share with a rank of this host: it is reached over TCP");
   }
   send_all(socket, std::as_bytes(std::span(&offer, 1)));
-  std::byte accepted{0};
-  receive_all(socket, {&accepted, 1}, cancelled);
-  if (accepted == std::byte{0}) {
+  Answer answer;
+  receive_all(socket, std::as_writable_bytes(std::span(&answer, 1)), cancelled);
+  if (answer.strand != strand) throw ConnectionError("it misunderstood which connection this is");
+  if (answer.shared == 0) {
     if (sharing == Sharing::always) throw DistributedError("[shm] The ranks share no memory.");
     return {make_socket_link(std::move(socket), std::move(pulse)), strand};
   }
@@ -83,8 +89,8 @@ Agreement answer_offer(Socket socket, bool share, std::shared_ptr<Pulse> pulse) 
     segment = Segment::open(offer.pid, offer.descriptor);
     if (segment && segment->mark() != offer.mark) segment = nullptr;
   }
-  const std::byte accepted{segment ? uint8_t{1} : uint8_t{0}};
-  send_all(socket, {&accepted, 1});
+  const Answer answer{segment ? 1u : 0u, offer.strand};
+  send_all(socket, std::as_bytes(std::span(&answer, 1)));
   if (!segment) return {make_socket_link(std::move(socket), std::move(pulse)), offer.strand};
   segment->close_descriptor();
   return {make_shared_link(std::move(segment), 1, std::move(socket)), Strand{}};

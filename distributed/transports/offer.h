@@ -25,6 +25,8 @@ enum class Sharing : uint8_t { never, if_possible, always };
 struct Strand {
   uint32_t number = 0;
   uint32_t count = 1;  ///< 1 to kMostConnections
+
+  bool operator==(const Strand&) const = default;
 };
 
 /// What both ends agreed on.

@@ -91,6 +91,19 @@ void sum_forever() {
   while (true) eval({all_sum(x)});
 }
 
+// Says how long much data takes.
+int time_sums() {
+  init(true);
+  const array x = ones({2'000'000});
+  eval({all_sum(x)});
+  barrier();
+  const auto start = Clock::now();
+  for (int i = 0; i < 3; ++i) eval({all_sum(x)});
+  const auto took = std::chrono::duration_cast<Milliseconds>(Clock::now() - start).count();
+  std::printf("took %lld ms\n", static_cast<long long>(took));
+  return 0;
+}
+
 // Rank 1 never joins, so the others sleep in the middle of a collective.
 void wait_for_rank_1() {
   const Group world = init(true);
@@ -254,6 +267,7 @@ int run_body() {
   if (!name) return -1;
   const auto is = [name](const char* body) { return std::strcmp(name, body) == 0; };
   if (is("all_operations")) return all_operations();
+  if (is("time_sums")) return time_sums();
   if (is("sum_forever")) return expecting_failure(sum_forever);
   if (is("wait_for_rank_1")) return expecting_failure(wait_for_rank_1);
   if (is("mixed_forever")) return expecting_failure_twice(mixed_forever, sum_again);

@@ -10,6 +10,13 @@
 #include <thread>
 
 namespace mlx::core::distributed::testing {
+namespace {
+
+std::string cable_of(int host, int bridge) {
+  return "cable" + std::to_string(bridge) + "-" + std::to_string(host);
+}
+
+}  // namespace
 
 std::string Hosts::missing() {
   if (geteuid() != 0) return "not root";
@@ -46,26 +53,43 @@ void Hosts::run(const std::string& command, int network) {
 
 Hosts::Hosts(int count) {
   if (unshare(CLONE_NEWNET) != 0) throw std::runtime_error("no network namespace");
-  run("ip link set lo up && ip link add bridge type bridge && ip addr add " + bridge_address() +
-      "/24 dev bridge && ip link set bridge up");
-  const std::string ours = "/proc/" + std::to_string(getpid()) + "/fd/";
+  run("ip link set lo up");
   for (int host = 0; host < count; ++host) {
     networks_.push_back(new_network());
-    const std::string cable = "cable" + std::to_string(host);
-    run("ip link add " + cable + " type veth peer name eth0 netns " + ours +
-        std::to_string(network(host)) + " && ip link set " + cable + " master bridge up");
-    run("ip link set lo up && ip link set eth0 up && ip addr add " + address(host) + "/24 dev eth0",
+    run("ip link set lo up", network(host));
+  }
+  add_bridge();
+}
+
+void Hosts::add_bridge() {
+  const std::string number = std::to_string(bridges_);
+  const std::string bridge = bridges_ == 0 ? "bridge" : "bridge" + number, card = "eth" + number;
+  run("ip link add " + bridge + " type bridge && ip addr add " + bridge_address(bridges_) +
+      "/24 dev " + bridge + " && ip link set " + bridge + " up");
+  const std::string ours = "/proc/" + std::to_string(getpid()) + "/fd/";
+  for (int host = 0; host < static_cast<int>(networks_.size()); ++host) {
+    const std::string cable = cable_of(host, bridges_);
+    run("ip link add " + cable + " type veth peer name " + card + " netns " + ours +
+        std::to_string(network(host)) + " && ip link set " + cable + " master " + bridge + " up");
+    run("ip link set " + card + " up && ip addr add " + address(host, bridges_) + "/24 dev " + card,
+        network(host));
+  }
+  ++bridges_;
+}
+
+void Hosts::limit_bandwidth(int host, int megabits) {
+  for (int bridge = 0; bridge < bridges_; ++bridge) {
+    run("tc qdisc add dev eth" + std::to_string(bridge) + " root tbf rate " +
+            std::to_string(megabits) + "mbit burst 64kb latency 50ms",
         network(host));
   }
 }
 
-void Hosts::limit_bandwidth(int host, int megabits) {
-  run("tc qdisc add dev eth0 root tbf rate " + std::to_string(megabits) +
-          "mbit burst 64kb latency 50ms",
-      network(host));
+void Hosts::unplug(int host) {
+  for (int bridge = 0; bridge < bridges_; ++bridge) {
+    run("ip link set " + cable_of(host, bridge) + " down");
+  }
 }
-
-void Hosts::unplug(int host) { run("ip link set cable" + std::to_string(host) + " down"); }
 
 // Each believes the other at an address that no card has.
 void Hosts::part(int host, int other) {

@@ -21,12 +21,16 @@ class Hosts {
 
   /// The network namespace of a host: a file descriptor.
   int network(int host) const { return networks_[static_cast<size_t>(host)].fd(); }
-  static std::string address(int host) { return "10.77.0." + std::to_string(host + 1); }
-  static std::string bridge_address() { return "10.77.0.254"; }
+  static std::string address(int host, int bridge = 0) {
+    return "10.77." + std::to_string(bridge) + "." + std::to_string(host + 1);
+  }
+  static std::string bridge_address(int bridge = 0) { return address(253, bridge); }
 
-  /// Megabits per second that the host can send.
+  /// Joins all hosts by one more bridge.
+  void add_bridge();
+  /// Megabits per second that the host can send over each bridge.
   void limit_bandwidth(int host, int megabits);
-  /// Pulls the host's cable.
+  /// Pulls the host's cables.
   void unplug(int host);
   /// Lets nothing pass between the two any more; neither is told.
   void part(int host, int other);
@@ -39,6 +43,7 @@ class Hosts {
   static Socket new_network();
 
   std::vector<Socket> networks_;
+  int bridges_ = 0;
 };
 
 }  // namespace mlx::core::distributed::testing

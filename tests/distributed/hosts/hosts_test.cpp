@@ -60,6 +60,35 @@ TEST(Hosts, WithASlowCableAreNotLost) {
   EXPECT_GT(ms_since(start), 300) << "the limit does not work";
 }
 
+// In ms.
+double time_of_sums(const Hosts& hosts, int cables) {
+  Processes::Options options = on_hosts(hosts, 2);
+  options.for_rank = [=, more = options.for_rank](int rank, const Endpoint& rendezvous) {
+    std::string addresses = Hosts::address(rank);
+    for (int i = 1; i < cables; ++i) addresses += "," + Hosts::address(rank, i);
+    Variables variables = more(rank, rendezvous);
+    variables.emplace_back("MLX_DATA_ADDRESSES", addresses);
+    return variables;
+  };
+  Processes job("time_sums", options);
+  expect_success(job, 2);
+  double ms = 0;
+  const auto at = job.output(0).find("took ");
+  EXPECT_NE(at, std::string::npos) << job.transcript();
+  if (at != std::string::npos) ms = std::stod(job.output(0).substr(at + 5));
+  return ms;
+}
+
+TEST(Hosts, JoinedByTwoCablesUseBothAtOnce) {
+  Hosts hosts(2);
+  hosts.add_bridge();
+  for (const int host : {0, 1}) hosts.limit_bandwidth(host, 100);
+  const double one = time_of_sums(hosts, 1), two = time_of_sums(hosts, 2);
+  std::printf("three sums of 8 MB took %.0f ms over one cable, %.0f ms over two\n", one, two);
+  EXPECT_GT(one, 1000) << "the limit does not work";
+  EXPECT_GT(one, 1.5 * two);
+}
+
 TEST(Hosts, ThatAreUnpluggedAreLostWithinTheHeartbeatLimit) {
   Hosts hosts(4);
   Processes job("sum_forever", on_hosts(hosts, 4));
