@@ -151,10 +151,10 @@ class FakeWorld {
         work.wait(lock);
         continue;
       }
-      if (devices.delay.count() > 0) {
+      if (const auto delay = devices.delay; delay.count() > 0) {
         const uint32_t number = pair->qp_num;
         lock.unlock();
-        std::this_thread::sleep_for(devices.delay);
+        std::this_thread::sleep_for(delay);
         lock.lock();
         const auto at = pairs.find(number);
         if (at == pairs.end() || at->second->requests.empty()) continue;
