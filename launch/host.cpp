@@ -56,7 +56,8 @@ Host parse_host(const std::string& text) {
   host.name = with_user ? text.substr(at + 1) : text;
   if (host.name.starts_with('[') && host.name.ends_with(']')) {
     host.name = host.name.substr(1, host.name.size() - 2);
-    require(is_address(host.name), "not an IPv6 address in brackets: got \"", text, "\"");
+    const bool v6 = is_address(host.name) && host.name.find(':') != text.npos;
+    require(v6, "not an IPv6 address in brackets: got \"", text, "\"");
   }
   require(!with_user || is_name(host.user), "no user before the @: got \"", text, "\"");
   require(is_name(host.name) || is_address(host.name), "not the name or address of a host: got \"",
