@@ -51,6 +51,10 @@ class StripedLink final : public Link {
     }
   }
 
+  void abort() noexcept override {
+    for (const auto& link : links_) link->abort();
+  }
+
  private:
   // One way over one link.
   struct Lane {

@@ -117,7 +117,7 @@ class Striped : public ::testing::TestWithParam<Stripes> {
 INSTANTIATE_TEST_SUITE_P(
     Over, Striped,
     ::testing::Values(Stripes{"TwoConnections", "2", "127.0.0.1", 2, 1},
-                      Stripes{"FourConnections", "4", "", 4, 1},
+                      Stripes{"FourConnections", "4", "*", 4, 1},
                       Stripes{"TwoAddresses", "1", "127.0.0.1,127.0.0.2", 2, 2},
                       Stripes{"NamesAndIpv6", "2", "localhost,::1,[::1]:0", 6, 3}),
     [](const auto& info) { return std::string(info.param.name); });
@@ -158,6 +158,31 @@ TEST_P(Striped, NamesAKilledRankWithinASecond) {
   EXPECT_TRUE(job.wait_for_output("Error", Milliseconds{1000}, 1)) << job.transcript();
   ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
   expect_victim_named(job, 3, 1);
+}
+
+// Rank 0 serves the rendezvous at its first address.
+TEST(Jobs, MeetByAHostfileWithSeveralAddresses) {
+  std::vector<Socket> probes;
+  std::string hosts[2];
+  for (std::string& host : hosts) {
+    for (const char* ip : {"127.0.0.1", "127.0.0.2"}) {
+      probes.push_back(listen_on({ip, 0}));
+      host += (host.empty() ? "\"" : ", \"") + to_string(local_endpoint(probes.back())) + "\"";
+    }
+  }
+  probes.clear();  // the ports are free now
+  char folder[] = "/tmp/mlx-hostfile-XXXXXX";
+  ASSERT_NE(mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/hosts";
+  std::ofstream(path) << "[[" << hosts[0] << "], [" << hosts[1] << "]]";
+  Processes job(
+      "all_operations",
+      {.ranks = 2,
+       .variables = {{"MLX_HOSTFILE", path}, {"MLX_RENDEZVOUS", ""}, {"MLX_TRANSPORT", "tcp"}},
+       .rank0_serves = true});
+  ASSERT_TRUE(job.wait_for_end(kPatience)) << job.transcript();
+  for (int rank = 0; rank < 2; ++rank) EXPECT_EQ(job.exit_code(rank), 0) << job.transcript();
+  std::filesystem::remove_all(folder);
 }
 
 TEST(Jobs, SurviveStrangersAtTheirPort) {
