@@ -49,14 +49,14 @@ void all_reduce(Team& x, const Collective& c) {
   reducer.narrow(c.out.data(), mine.data(), count);
 }
 
-void barrier(Team& x, const Collective& c) {
-  std::byte token{1};
-  Collective smallest = c;
-  smallest.dtype = uint8;
-  smallest.reduction = Reduction::max;
-  smallest.in = {&token, 1};
-  smallest.out = {&token, 1};
-  all_reduce(x, smallest);
+// The headers say it all: after step s everyone knows of the 2^(s+1) ranks to
+// the left of it that they are here.
+void barrier(Team& x, const Collective&) {
+  for (int distance = 1; distance < x.size(); distance *= 2) {
+    const auto sent = x.send((x.rank() + distance) % x.size(), {});
+    x.wait(x.recv((x.rank() + x.size() - distance) % x.size(), {}));
+    x.wait(sent);
+  }
 }
 
 }  // namespace mlx::core::distributed::doubling

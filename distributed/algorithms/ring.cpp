@@ -31,7 +31,10 @@ struct Lane {
 
   template <typename Byte>
   std::span<Byte> of(std::span<Byte> data, int index) const {
-    const auto chunk = chunks.of(data, index);
+    return cut(chunks.of(data, index));
+  }
+  template <typename Byte>
+  std::span<Byte> cut(std::span<Byte> chunk) const {
     const size_t middle = chunk.size() / width / 2 * width;
     return part == whole ? chunk : part == first_half ? chunk.first(middle) : chunk.subspan(middle);
   }
@@ -149,15 +152,17 @@ struct Keep {
   void take(int, std::span<std::byte>, size_t) const {}
 };
 
-// All lanes at the same time. `arrive_on(i)` is what happens on lane i.
-template <typename ArriveOn>
-void pass_around(Team& x, std::span<const Lane> lanes, std::span<const std::byte> in,
-                 std::span<std::byte> data, int steps, ArriveOn arrive_on) {
+// All lanes at the same time, from our own chunk `first` on. `arrive_on(i)` is
+// what happens on lane i, `meanwhile` what there is to do once all are under way.
+template <typename ArriveOn, typename Meanwhile>
+void pass_around(Team& x, std::span<const Lane> lanes, std::span<const std::byte> first,
+                 std::span<std::byte> data, int steps, ArriveOn arrive_on, Meanwhile meanwhile) {
   std::vector<Passage<decltype(arrive_on(0))>> passages;
   for (size_t i = 0; i < lanes.size(); ++i) {
     passages.emplace_back(x, lanes[i], data, steps, arrive_on(i));
   }
-  for (size_t i = 0; i < lanes.size(); ++i) passages[i].start(lanes[i].of(in, x.rank()));
+  for (size_t i = 0; i < lanes.size(); ++i) passages[i].start(lanes[i].cut(first));
+  meanwhile();
   bool more = true;
   while (more) {
     more = false;
@@ -173,17 +178,20 @@ void pass_around(Team& x, std::span<const Lane> lanes, std::span<const std::byte
 void reduce_around(Team& x, const Collective& c, std::span<const Lane> lanes) {
   const bool in_place = c.in.data() == c.out.data();
   const auto beside = x.scratch(in_place ? lanes.size() * 2 * kSegmentBytes : 0);
-  pass_around(x, lanes, c.in, c.out, 2 * (x.size() - 1), [&](size_t lane) {
+  const auto arrive_on = [&](size_t lane) {
     return Combine{x.size(), c, reduce_into(c.dtype, c.reduction),
                    in_place ? beside.subspan(lane * 2 * kSegmentBytes, 2 * kSegmentBytes)
                             : std::span<std::byte>{}};
-  });
+  };
+  pass_around(x, lanes, lanes.front().chunks.of(c.in, x.rank()), c.out, 2 * (x.size() - 1),
+              arrive_on, [] {});
 }
 
 void gather_around(Team& x, const Collective& c, const Chunks& chunks,
                    std::span<const Lane> lanes) {
-  copy_bytes(chunks.of(c.out, x.rank()), c.in);
-  pass_around(x, lanes, c.out, c.out, x.size() - 1, [](size_t) { return Keep{}; });
+  pass_around(
+      x, lanes, c.in, c.out, x.size() - 1, [](size_t) { return Keep{}; },
+      [&] { copy_bytes(chunks.of(c.out, x.rank()), c.in); });
 }
 
 }  // namespace

@@ -35,17 +35,18 @@ size_t steps(size_t bytes) { return std::max<size_t>(segments_of(bytes), 1); }
 
 void broadcast(Team& x, const Collective& c) {
   const Place place(x.rank(), c.peer, x.size());
-  if (place.root()) copy_bytes(c.out, c.in);
-  // For one child there are no turns to take, and one long send is cheaper than many.
-  if (place.root() && place.children.size() == 1) {
-    return x.wait(x.send(place.children.front(), c.out));
-  }
+  const auto from = place.root() ? c.in : std::span<const std::byte>(c.out);
   std::vector<Team::Message> sends;
-  for (size_t s = 0; s < steps(c.out.size()); ++s) {
-    const auto segment = segment_of(c.out, s);
-    if (!place.root()) x.wait(x.recv(place.parent, segment));
-    for (const int child : place.children) sends.push_back(x.send(child, segment));
+  if (place.root() && place.children.size() == 1) {
+    // There are no turns to take, and one long send is cheaper than many.
+    sends.push_back(x.send(place.children.front(), from));
+  } else {
+    for (size_t s = 0; s < steps(c.out.size()); ++s) {
+      if (!place.root()) x.wait(x.recv(place.parent, segment_of(c.out, s)));
+      for (const int child : place.children) sends.push_back(x.send(child, segment_of(from, s)));
+    }
   }
+  if (place.root()) copy_bytes(c.out, c.in);
   x.wait(sends);
 }
 
