@@ -6,6 +6,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/backends.h"
+#include "mlx/distributed/bootstrap/environment.h"
 #include "mlx/distributed/transports/memory.h"
 
 namespace mlx::core::distributed {
@@ -45,6 +46,13 @@ std::shared_ptr<GroupImpl> join_any(Cache& all) {
     if (auto group = join(all, b)) return group;
   }
   return nullptr;
+}
+
+// "any" is the backend that the environment asks for, until another was joined by name.
+std::string wanted(const Cache& all, const std::string& bk) {
+  if (bk != "any" || all.any) return bk;
+  const std::string asked_for = read_environment().backend;
+  return asked_for.empty() ? bk : asked_for;
 }
 
 std::shared_ptr<GroupImpl> alone(Cache& all) {
@@ -121,9 +129,10 @@ std::string why_not_any() {
 
 }  // namespace
 
-Group init(bool strict, const std::string& bk) {
+Group init(bool strict, const std::string& name) {
   Cache& all = cache();
   const std::lock_guard lock(all.mutex);
+  const std::string bk = wanted(all, name);
   if (auto group = bk == "any" ? join_any(all) : join(all, backend(bk))) return Group(group);
   if (strict) {
     throw std::runtime_error(

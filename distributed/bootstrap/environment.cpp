@@ -180,6 +180,7 @@ Environment read_environment() {
   e.limits.connect = seconds_of("MLX_CONNECT_LIMIT", e.limits.connect);
   e.limits.operation = seconds_of("MLX_OPERATION_LIMIT", e.limits.operation);
   e.limits.heartbeat = seconds_of("MLX_HEARTBEAT_LIMIT", e.limits.heartbeat);
+  e.backend = choice_of("MLX_BACKEND", {"any", "ring", "mpi", "rdma", "jaccl", "nccl"});
   e.transport = choice_of("MLX_TRANSPORT", {"auto", "tcp", "shm", "rdma"});
   e.algorithm = choice_of("MLX_ALGORITHM", {"direct", "doubling", "ring", "both_ways", "pairwise",
                                             "tree", "hierarchical"});

@@ -41,11 +41,14 @@ struct Environment {
   /// MLX_HOSTFILE: a JSON list of ranks, each a list of "ip:port". Empty without one.
   std::vector<std::vector<Endpoint>> hosts;
   /// MLX_DATA_ADDRESSES: where this rank accepts connections for data, "ip" or "ip:port" with
-  /// commas between; else its entry of the hostfile. Empty: where it reaches the rendezvous from.
+  /// commas between; else its entry of the hostfile. "*", and empty: where it reaches the
+  /// rendezvous from.
   std::vector<Endpoint> data_addresses;
   int connections_per_ip = 1;  ///< MLX_CONNECTIONS_PER_IP: of a pair of ranks, at each address
   Limits limits;
 
+  std::string
+      backend;  ///< MLX_BACKEND: the one that init() takes as "any"; empty: the first usable
   std::string transport;  ///< MLX_TRANSPORT: tcp, shm, rdma or auto (the default)
   /// MLX_ALGORITHM: direct, doubling, ring, both_ways, pairwise, tree or hierarchical; empty:
   /// choose

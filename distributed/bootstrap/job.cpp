@@ -24,11 +24,12 @@ std::string host_id(const Environment& environment) {
 std::string key_of(int rank) { return concat("member/", rank); }
 
 // Where to accept connections for data: where we were told, or the address from
-// which the rendezvous was reached.
+// which the rendezvous was reached ("*").
 std::vector<Endpoint> data_addresses(const Environment& e, const std::string& local_host) {
   if (e.data_addresses.empty()) return {{local_host, 0}};
   std::vector<Endpoint> own = e.data_addresses;
   for (Endpoint& address : own) {
+    if (address.host == "*") address.host = local_host;
     const bool taken = e.serves_rendezvous() && address == *e.rendezvous;
     if (taken) address.port = 0;
   }

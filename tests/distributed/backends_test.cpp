@@ -81,6 +81,13 @@ TEST(Backends, AreAllListedWhereNoneHasAJob) {
   }
 }
 
+TEST(Backends, AreOneWhereTheEnvironmentAsksForIt) {
+  EXPECT_THAT(refusal_of("any", "MLX_BACKEND", "ring"),
+              StartsWith("[init] The backend ring cannot be used. "));
+  EXPECT_THAT(refusal_of("rdma", "MLX_BACKEND", "ring"), HasSubstr("The backend rdma cannot"));
+  EXPECT_THAT(refusal_of("any", "MLX_BACKEND", "any"), HasSubstr("No backend can be used"));
+}
+
 TEST(DynamicLibrary, NamesTheFirstFunctionThatItLacks) {
   DynamicLibrary library("libc.so.6", RTLD_NOW);
   Function<const char*> there{"puts"}, late{"no_such_function"}, lost{"another_one"};

@@ -123,6 +123,7 @@ TEST(Environment, NamesTheVariableThatMakesNoSense) {
                                                       {"MLX_WORLD_SIZE", "1x"},
                                                       {"MLX_RENDEZVOUS", "x"},
                                                       {"MLX_TRANSPORT", "pigeon"},
+                                                      {"MLX_BACKEND", "gloo"},
                                                       {"MLX_HEARTBEAT_LIMIT", "0"},
                                                       {"MLX_ALGORITHM", "magic"},
                                                       {"MLX_DATA_ADDRESSES", "a,,b"},
