@@ -6,6 +6,7 @@
 #include "mlx/core/cpu/conv.h"
 #include "mlx/core/cpu/fft.h"
 #include "mlx/core/cpu/indexing.h"
+#include "mlx/core/cpu/linalg.h"
 #include "mlx/core/cpu/matmul.h"
 #include "mlx/core/cpu/random.h"
 #include "mlx/core/cpu/reduce.h"
@@ -13,7 +14,6 @@
 #include "mlx/core/cpu/slice.h"
 #include "mlx/core/cpu/softmax.h"
 #include "mlx/core/cpu/sort.h"
-#include "mlx/core/cpu/svd.h"
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
@@ -56,6 +56,17 @@ const Row kKernels[] = {
     {&kScatterAlong, scatter_along},
     // linear algebra
     {&kSvd, svd},
+    {&kQr, qr},
+    {&kEig, eig},
+    {&kEigh, eigh},
+    {&kInverse, inverse},
+    {&kTriangularInverse, triangular_inverse},
+    {&kPseudoInverse, pseudo_inverse},
+    {&kCholesky, cholesky},
+    {&kLu, lu},
+    {&kSolve, solve},
+    {&kSolveTriangular, solve_triangular},
+    {&kDeterminant, determinant},
     {&kFft, fft},
     // reductions
     {&kReduce[static_cast<int>(ReduceKind::sum)], reduce},

@@ -36,11 +36,12 @@ DerivativeRows shape_rows();
 DerivativeRows reduce_rows();
 DerivativeRows indexing_rows();
 DerivativeRows product_rows();
+DerivativeRows linalg_rows();
 
 inline DerivativeRows all_derivative_rows() {
   DerivativeRows rows;
-  for (const DerivativeRows& family :
-       {elementwise_rows(), shape_rows(), reduce_rows(), indexing_rows(), product_rows()}) {
+  for (const DerivativeRows& family : {elementwise_rows(), shape_rows(), reduce_rows(),
+                                       indexing_rows(), product_rows(), linalg_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;

@@ -1,6 +1,7 @@
 #include "core/transform/vmap_rows.h"
 
 #include "mlx/core/graph/op.h"
+#include "mlx/core/linalg.h"
 #include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/random.h"
 
@@ -152,12 +153,16 @@ std::vector<VmapRow> other_rows() {
       {"Svd",
        {spread({kMapped, 2, 4, 3}, -1, 1, 0, float32)},
        [](const Arrays& x) {
-         return make_nodes(kSvd, x, {}, Stream{0, Device::cpu});
+         return make_nodes(kSvd, x, Attrs(VectorsAttrs{true}), Stream{0, Device::cpu});
        }},
+      row("Eig", spread({kMapped, 3, 3}, -1, 1),
+          [](const array& x) { return abs(linalg::eig(x).second); }),
+      row("Eigvals", spread({kMapped, 3, 3}, -1, 1),
+          [](const array& x) { return abs(linalg::eigvals(x)); }),
       {"SvdOneUsed",
        {spread({kMapped, 3, 3}, -1, 1, 0, float32)},
        [](const Arrays& x) {
-         return Arrays{make_nodes(kSvd, x, {}, Stream{0, Device::cpu})[1]};
+         return Arrays{make_nodes(kSvd, x, Attrs(VectorsAttrs{true}), Stream{0, Device::cpu})[1]};
        }},
       {"Depends",
        {matrices(), spread({kMapped, 2}, -1, 1), spread({kMapped}, -1, 1)},

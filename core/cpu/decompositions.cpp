@@ -1,0 +1,194 @@
+// Singular values, eigenvalues, QR.
+
+#include <algorithm>
+
+#include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/lapack.h"
+#include "mlx/core/cpu/linalg.h"
+#include "mlx/core/ops/linalg_ops.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+constexpr int kOrder = LAPACK_COL_MAJOR;
+
+template <typename T>
+using Real = decltype(std::real(T{}));
+
+Int gesdd(char job, Int m, Int n, float* a, float* s, float* u, float* vt) {
+  return LAPACKE_sgesdd(kOrder, job, m, n, a, m, s, u, m, vt, n);
+}
+Int gesdd(char job, Int m, Int n, double* a, double* s, double* u, double* vt) {
+  return LAPACKE_dgesdd(kOrder, job, m, n, a, m, s, u, m, vt, n);
+}
+Int gesdd(char job, Int m, Int n, ComplexFloat* a, float* s, ComplexFloat* u, ComplexFloat* vt) {
+  return LAPACKE_cgesdd(kOrder, job, m, n, lapack(a), m, s, lapack(u), m, lapack(vt), n);
+}
+
+Int syevd(char job, char triangle, Int n, float* a, float* w) {
+  return LAPACKE_ssyevd(kOrder, job, triangle, n, a, n, w);
+}
+Int syevd(char job, char triangle, Int n, double* a, double* w) {
+  return LAPACKE_dsyevd(kOrder, job, triangle, n, a, n, w);
+}
+Int syevd(char job, char triangle, Int n, ComplexFloat* a, float* w) {
+  return LAPACKE_cheevd(kOrder, job, triangle, n, lapack(a), n, w);
+}
+
+// a = L Q, of the transpose of our matrix.
+Int gelqf(Int m, Int n, float* a, float* tau) { return LAPACKE_sgelqf(kOrder, m, n, a, m, tau); }
+Int gelqf(Int m, Int n, double* a, double* tau) { return LAPACKE_dgelqf(kOrder, m, n, a, m, tau); }
+Int orglq(Int m, Int n, Int k, float* a, Int lda, float* tau) {
+  return LAPACKE_sorglq(kOrder, m, n, k, a, lda, tau);
+}
+Int orglq(Int m, Int n, Int k, double* a, Int lda, double* tau) {
+  return LAPACKE_dorglq(kOrder, m, n, k, a, lda, tau);
+}
+
+// Right eigenvectors of `a`, whose elements are in LAPACK's order.
+template <typename T>
+Int geev(bool vectors, Int n, T* a, ComplexFloat* w, ComplexFloat* v) {
+  const char job = vectors ? 'V' : 'N';
+  const auto size = static_cast<size_t>(n);
+  if constexpr (std::is_same_v<T, ComplexFloat>) {
+    return LAPACKE_cgeev(kOrder, 'N', job, n, lapack(a), n, lapack(w), nullptr, n, lapack(v), n);
+  } else {
+    std::vector<T> re(size), im(size), columns(vectors ? size * size : 0);
+    Int info;
+    if constexpr (std::is_same_v<T, float>) {
+      info = LAPACKE_sgeev(kOrder, 'N', job, n, a, n, re.data(), im.data(), nullptr, n,
+                           columns.data(), n);
+    } else {
+      info = LAPACKE_dgeev(kOrder, 'N', job, n, a, n, re.data(), im.data(), nullptr, n,
+                           columns.data(), n);
+    }
+    for (size_t j = 0; j < size; ++j) {
+      w[j] = {static_cast<float>(re[j]), static_cast<float>(im[j])};
+      if (!vectors) continue;
+      // A pair of conjugate values shares two columns: the real and the imaginary part.
+      const size_t real = im[j] < 0 ? j - 1 : j;
+      for (size_t i = 0; i < size; ++i) {
+        const T b = im[j] == 0 ? T{} : columns[(real + 1) * size + i];
+        v[j * size + i] = {static_cast<float>(columns[real * size + i]),
+                           static_cast<float>(im[j] < 0 ? -b : b)};
+      }
+    }
+    return info;
+  }
+}
+
+template <typename T>
+void transpose_square(T* a, Int n) {
+  for (Int i = 0; i < n; ++i) {
+    for (Int j = 0; j < i; ++j) std::swap(a[i * int64_t{n} + j], a[j * int64_t{n} + i]);
+  }
+}
+
+}  // namespace
+
+// LAPACK sees A^T = Vt^T S U^T: its first vectors are our Vt, its second our U.
+void svd(const KernelArgs& args) {
+  const bool vectors = args.attrs.get<VectorsAttrs>().vectors;
+  for (array& out : args.outputs) allocate(out);
+  array& values = args.outputs[vectors ? 1 : 0];
+  Failure failure;
+  with_real_or_complex(args.inputs[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "svd");
+    const int64_t m = a.rows(), n = a.columns(), k = std::min(m, n);
+    const auto set_unit = [](T* to, int64_t size) {
+      for (int64_t i = 0; i < size; ++i) to[i * size + i] = 1;
+    };
+    for_each_matrix(a.count(), std::max(m, n), [&](int64_t i) {
+      T* u = vectors ? data_of<T>(args.outputs[0]) + i * m * m : nullptr;
+      T* vt = vectors ? data_of<T>(args.outputs[2]) + i * n * n : nullptr;
+      if (k > 0) {
+        failure.note(i, gesdd(vectors ? 'A' : 'N', a.columns(), a.rows(), a[i],
+                              data_of<Real<T>>(values) + i * k, vt, u));
+      } else if (vectors) {
+        std::fill_n(u, m * m, T{});
+        std::fill_n(vt, n * n, T{});
+        set_unit(u, m);
+        set_unit(vt, n);
+      }
+    });
+  });
+  failure.raise("svd", "No convergence, or an element is not finite");
+}
+
+void eigh(const KernelArgs& args) {
+  const auto& attrs = args.attrs.get<EighAttrs>();
+  for (array& out : args.outputs) allocate(out);
+  Failure failure;
+  with_real_or_complex(args.inputs[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "eigh");
+    const Int n = a.rows();
+    if (n == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      // Of the transpose, whose lower triangle is our upper one; a Hermitian
+      // matrix's transpose is its conjugate, and so are the vectors.
+      const char triangle = attrs.upper ? 'L' : 'U';
+      failure.note(i, syevd(attrs.vectors ? 'V' : 'N', triangle, n, a[i],
+                            data_of<Real<T>>(args.outputs[0]) + i * n));
+      if (!attrs.vectors) return;
+      transpose_square(a[i], n);
+      T* out = data_of<T>(args.outputs[1]) + i * n * n;
+      std::transform(a[i], a[i] + int64_t{n} * n, out, [](T x) {
+        if constexpr (std::is_same_v<T, ComplexFloat>)
+          return std::conj(x);
+        else
+          return x;
+      });
+    });
+  });
+  failure.raise("eigh", "No convergence, or an element is not finite");
+}
+
+void eig(const KernelArgs& args) {
+  const bool vectors = args.attrs.get<VectorsAttrs>().vectors;
+  for (array& out : args.outputs) allocate(out);
+  Failure failure;
+  with_real_or_complex(args.inputs[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "eig");
+    const Int n = a.rows();
+    if (n == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      transpose_square(a[i], n);
+      ComplexFloat* v = vectors ? data_of<ComplexFloat>(args.outputs[1]) + i * n * n : nullptr;
+      failure.note(i, geev(vectors, n, a[i], data_of<ComplexFloat>(args.outputs[0]) + i * n, v));
+      if (vectors) transpose_square(v, n);
+    });
+  });
+  failure.raise("eig", "No convergence, or an element is not finite");
+}
+
+// LAPACK sees A^T = L Q, so A = Q^T L^T: what is its Q by columns is ours by rows.
+void qr(const KernelArgs& args) {
+  array &q = args.outputs[0], &r = args.outputs[1];
+  allocate(q);
+  allocate(r);
+  Failure failure;
+  with_real(args.inputs[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "qr");
+    const Int m = a.rows(), n = a.columns(), k = std::min(m, n);
+    if (k == 0) return;
+    for_each_matrix(a.count(), std::max(m, n), [&](int64_t matrix) {
+      std::vector<T> tau(static_cast<size_t>(k));
+      T* x = a[matrix];
+      failure.note(matrix, gelqf(n, m, x, tau.data()));
+      T* upper = data_of<T>(r) + matrix * k * n;
+      for (int64_t i = 0; i < k; ++i) {
+        for (int64_t j = 0; j < n; ++j) upper[i * n + j] = j < i ? T{} : x[i * n + j];
+      }
+      failure.note(matrix, orglq(k, m, k, x, n, tau.data()));
+      T* orthogonal = data_of<T>(q) + matrix * m * k;
+      for (int64_t i = 0; i < m; ++i) std::copy_n(x + i * n, k, orthogonal + i * k);
+    });
+  });
+  failure.raise("qr", "The factorization failed");
+}
+
+}  // namespace mlx::core::cpu

@@ -1,0 +1,263 @@
+// Inverses, equations, triangular factors, determinants.
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/lapack.h"
+#include "mlx/core/cpu/linalg.h"
+#include "mlx/core/ops/linalg_ops.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+constexpr int kOrder = LAPACK_COL_MAJOR;
+
+Int getrf(Int m, Int n, float* a, Int* pivots) {
+  return LAPACKE_sgetrf_work(kOrder, m, n, a, m, pivots);
+}
+Int getrf(Int m, Int n, double* a, Int* pivots) {
+  return LAPACKE_dgetrf_work(kOrder, m, n, a, m, pivots);
+}
+Int getri(Int n, float* a, const Int* pivots) { return LAPACKE_sgetri(kOrder, n, a, n, pivots); }
+Int getri(Int n, double* a, const Int* pivots) { return LAPACKE_dgetri(kOrder, n, a, n, pivots); }
+Int getrs(Int n, Int k, const float* a, const Int* pivots, float* b) {
+  return LAPACKE_sgetrs(kOrder, 'T', n, k, a, n, pivots, b, n);
+}
+Int getrs(Int n, Int k, const double* a, const Int* pivots, double* b) {
+  return LAPACKE_dgetrs(kOrder, 'T', n, k, a, n, pivots, b, n);
+}
+Int trtri(char triangle, Int n, float* a) { return LAPACKE_strtri(kOrder, triangle, 'N', n, a, n); }
+Int trtri(char triangle, Int n, double* a) {
+  return LAPACKE_dtrtri(kOrder, triangle, 'N', n, a, n);
+}
+Int potrf(char triangle, Int n, float* a) { return LAPACKE_spotrf_work(kOrder, triangle, n, a, n); }
+Int potrf(char triangle, Int n, double* a) {
+  return LAPACKE_dpotrf_work(kOrder, triangle, n, a, n);
+}
+Int gesdd(Int m, Int n, float* a, float* s, float* u, float* vt) {
+  return LAPACKE_sgesdd(kOrder, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
+}
+Int gesdd(Int m, Int n, double* a, double* s, double* u, double* vt) {
+  return LAPACKE_dgesdd(kOrder, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
+}
+void trsm(CBLAS_UPLO triangle, Int n, Int k, const float* a, float* b) {
+  cblas_strsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, n, k, 1, a, n, b, k);
+}
+void trsm(CBLAS_UPLO triangle, Int n, Int k, const double* a, double* b) {
+  cblas_dtrsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, n, k, 1, a, n, b, k);
+}
+// c [m, n] = a [k, m]^T b [n, k]^T, row-major.
+void product(Int m, Int n, Int k, const float* a, const float* b, float* c) {
+  cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, m, n, k, 1, a, m, b, k, 0, c, n);
+}
+void product(Int m, Int n, Int k, const double* a, const double* b, double* c) {
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasTrans, m, n, k, 1, a, m, b, k, 0, c, n);
+}
+
+// The triangle of the transpose.
+char lapack_triangle(bool upper) { return upper ? 'L' : 'U'; }
+
+// To a row-major matrix of which only a triangle counts.
+template <typename T>
+void copy_triangle(const T* from, T* to, int64_t n, bool upper) {
+  for (int64_t i = 0; i < n; ++i) {
+    for (int64_t j = 0; j < n; ++j) {
+      to[i * n + j] = (upper ? j >= i : j <= i) ? from[i * n + j] : T{};
+    }
+  }
+}
+
+template <typename T>
+std::vector<T> transposed_copy(const T* a, int64_t rows, int64_t columns) {
+  std::vector<T> out(static_cast<size_t>(rows * columns));
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j)
+      out[static_cast<size_t>(j * rows + i)] = a[i * columns + j];
+  }
+  return out;
+}
+
+std::vector<Int> pivots_of(Int n) { return std::vector<Int>(static_cast<size_t>(n)); }
+
+}  // namespace
+
+// The inverse of the transpose is the transpose of the inverse.
+void inverse(const KernelArgs& args) {
+  array& out = args.outputs[0];
+  allocate(out);
+  Failure failure;
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "inv");
+    const Int n = a.rows();
+    if (n == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      auto pivots = pivots_of(n);
+      Int info = getrf(n, n, a[i], pivots.data());
+      if (info == 0) info = getri(n, a[i], pivots.data());
+      T* to = data_of<T>(out) + i * n * n;
+      std::copy_n(a[i], int64_t{n} * n, to);
+      settle(failure, i, info, to, int64_t{n} * n);
+    });
+  });
+  failure.raise("inv", "The matrix is singular");
+}
+
+void triangular_inverse(const KernelArgs& args) {
+  const bool upper = args.attrs.get<TriangleAttrs>().upper;
+  array& out = args.outputs[0];
+  allocate(out);
+  Failure failure;
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "tri_inv");
+    const Int n = a.rows();
+    if (n == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      T* to = data_of<T>(out) + i * n * n;
+      const Int info = trtri(lapack_triangle(upper), n, a[i]);
+      copy_triangle(a[i], to, n, upper);
+      settle(failure, i, info, to, int64_t{n} * n);
+    });
+  });
+  failure.raise("tri_inv", "The matrix is singular");
+}
+
+void cholesky(const KernelArgs& args) {
+  const bool upper = args.attrs.get<TriangleAttrs>().upper;
+  array& out = args.outputs[0];
+  allocate(out);
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "cholesky");
+    const Int n = a.rows();
+    if (n == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      potrf(lapack_triangle(upper), n, a[i]);  // see linalg.h about its result
+      copy_triangle(a[i], data_of<T>(out) + i * n * n, n, upper);
+    });
+  });
+}
+
+// LAPACK sees A^T = U S Vt, so the result is U S^-1 Vt, transposed twice: ours
+// is Vt^T S^-1 U^T there, and its rows are U's.
+void pseudo_inverse(const KernelArgs& args) {
+  array& out = args.outputs[0];
+  allocate(out);
+  Failure failure;
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "pinv");
+    const Int m = a.rows(), n = a.columns(), k = std::min(m, n);
+    if (k == 0) {
+      std::fill_n(data_of<T>(out), out.size(), T{});
+      return;
+    }
+    for_each_matrix(a.count(), std::max(m, n), [&](int64_t i) {
+      const auto vector = [](int64_t size) { return std::vector<T>(static_cast<size_t>(size)); };
+      std::vector<T> s = vector(k), u = vector(int64_t{n} * k), vt = vector(int64_t{k} * m);
+      failure.note(i, gesdd(n, m, a[i], s.data(), u.data(), vt.data()));
+      const T least = static_cast<T>(std::max(m, n)) * std::numeric_limits<T>::epsilon() * s[0];
+      for (Int j = 0; j < k; ++j) {
+        const T factor = s[static_cast<size_t>(j)] > least ? 1 / s[static_cast<size_t>(j)] : T{};
+        for (Int row = 0; row < n; ++row) u[static_cast<size_t>(int64_t{j} * n + row)] *= factor;
+      }
+      // In row-major terms u is [k, n] and vt is [m, k].
+      product(n, m, k, u.data(), vt.data(), data_of<T>(out) + i * m * n);
+    });
+  });
+  failure.raise("pinv", "No convergence, or an element is not finite");
+}
+
+void lu(const KernelArgs& args) {
+  for (array& out : args.outputs) allocate(out);
+  with_real(args.inputs[0].dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "lu");
+    const Int m = a.rows(), n = a.columns(), k = std::min(m, n);
+    auto* exchanged = data_of<uint32_t>(args.outputs[1]);
+    auto* rows = data_of<uint32_t>(args.outputs[2]);
+    for_each_matrix(a.count(), std::max(m, n), [&](int64_t i) {
+      uint32_t* numbers = rows + i * m;
+      for (Int r = 0; r < m; ++r) numbers[r] = static_cast<uint32_t>(r);
+      if (k == 0) return;
+      std::vector<T> x = transposed_copy(a[i], m, n);
+      auto pivots = pivots_of(k);
+      getrf(m, n, x.data(), pivots.data());  // a singular matrix has factors, too
+      for (Int r = 0; r < k; ++r) {
+        const Int with = pivots[static_cast<size_t>(r)] - 1;
+        exchanged[i * k + r] = static_cast<uint32_t>(with);
+        std::swap(numbers[r], numbers[with]);
+      }
+      x = transposed_copy(x.data(), n, m);
+      std::copy(x.begin(), x.end(), data_of<T>(args.outputs[0]) + i * m * n);
+    });
+  });
+}
+
+void solve(const KernelArgs& args) {
+  array& out = args.outputs[0];
+  allocate(out);
+  Failure failure;
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "solve"), b(args.inputs[1], "solve");
+    const Int n = a.rows(), k = b.columns();
+    if (n == 0 || k == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      auto pivots = pivots_of(n);
+      std::vector<T> x = transposed_copy(b[i], n, k);
+      Int info = getrf(n, n, a[i], pivots.data());
+      if (info == 0) info = getrs(n, k, a[i], pivots.data(), x.data());
+      x = transposed_copy(x.data(), k, n);
+      T* to = data_of<T>(out) + i * n * k;
+      std::copy(x.begin(), x.end(), to);
+      settle(failure, i, info, to, int64_t{n} * k);
+    });
+  });
+  failure.raise("solve", "The matrix is singular");
+}
+
+void solve_triangular(const KernelArgs& args) {
+  const bool upper = args.attrs.get<TriangleAttrs>().upper;
+  array& out = args.outputs[0];
+  allocate(out);
+  Failure failure;
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "solve_triangular");
+    const Int n = a.rows(), k = static_cast<Int>(out.shape(-1));
+    copy_to(args.inputs[1], data_of<T>(out), out.dtype());
+    if (n == 0 || k == 0) return;
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      for (Int d = 0; d < n; ++d) failure.note(i, a[i][int64_t{d} * n + d] == 0 ? d + 1 : 0);
+      trsm(upper ? CblasUpper : CblasLower, n, k, a[i], data_of<T>(out) + i * n * k);
+    });
+  });
+  failure.raise("solve_triangular", "The matrix is singular");
+}
+
+void determinant(const KernelArgs& args) {
+  array& out = args.outputs[0];
+  allocate(out);
+  with_real(out.dtype(), [&](auto type) {
+    using T = decltype(type);
+    Matrices<T> a(args.inputs[0], "det");
+    const Int n = a.rows();
+    for_each_matrix(a.count(), n, [&](int64_t i) {
+      auto pivots = pivots_of(n);
+      if (n > 0) getrf(n, n, a[i], pivots.data());
+      T value = 1;
+      for (Int d = 0; d < n; ++d) {
+        const T factor = a[i][int64_t{d} * n + d];
+        value *= pivots[static_cast<size_t>(d)] == d + 1 ? factor : -factor;
+      }
+      data_of<T>(out)[i] = value;
+    });
+  });
+}
+
+}  // namespace mlx::core::cpu

@@ -1,0 +1,56 @@
+#include "mlx/core/ops/linalg_matrices.h"
+
+#include "mlx/core/ops/creation.h"
+#include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/linalg_ops.h"
+#include "mlx/core/ops/shape.h"
+
+namespace mlx::core::linalg {
+
+Shape batch_and(const array& a, std::initializer_list<ShapeElem> sizes) {
+  Shape shape(a.shape().begin(), a.shape().end() - 2);
+  shape.insert(shape.end(), sizes.begin(), sizes.end());
+  return shape;
+}
+
+array transposed(const array& a, Stream s) { return swapaxes(a, -1, -2, s); }
+
+array symmetric_part(const array& a, Stream s) {
+  return multiply(add(a, transposed(a, s), s), array(0.5, a.dtype()), s);
+}
+
+array diagonal_matrix(const array& x, Stream s) {
+  const int n = static_cast<int>(x.shape(-1));
+  return where(eye(n, n, 0, bool_, s), expand_dims(x, -1, s), array(0, x.dtype()), s);
+}
+
+array resized(const array& a, std::initializer_list<ShapeElem> sizes, Stream s) {
+  array out = a;
+  int axis = static_cast<int>(a.ndim() - sizes.size());
+  for (const ShapeElem size : sizes) {
+    const ShapeElem old = out.shape(axis);
+    if (old > size) {
+      Shape stop = out.shape();
+      stop[static_cast<size_t>(axis)] = size;
+      out = slice(out, Shape(out.ndim(), 0), stop, s);
+    } else if (old < size) {
+      out = pad(out, std::vector<int>{axis}, Shape{0}, Shape{size - old}, array(0, a.dtype()),
+                "constant", s);
+    }
+    ++axis;
+  }
+  return out;
+}
+
+array columns(const array& a, ShapeElem from, ShapeElem to, Stream s) {
+  Shape start(a.ndim(), 0), stop = a.shape();
+  start.back() = from;
+  stop.back() = to;
+  return slice(a, start, stop, s);
+}
+
+array solved_triangular(const array& a, const array& b, bool upper, Stream s) {
+  return make_node(kSolveTriangular, {a, b}, Attrs(TriangleAttrs{upper}), s);
+}
+
+}  // namespace mlx::core::linalg
