@@ -235,11 +235,12 @@ TEST_P(Conformance, ManySmallCollectivesInARowStayInStep) {
 
 // RDMA where this machine has a device.
 std::vector<Setting> settings() {
-  std::vector<Setting> all{{"memory", 1},    {"memory", 2},    {"memory", 3},  {"memory", 4},
-                           {"memory", 5},    {"memory", 8},    {"memory", 13}, {"tcp", 2},
-                           {"tcp", 3},       {"tcp", 5},       {"shm", 2},     {"shm", 3},
-                           {"auto", 4},      {"mixed", 4},     {"mixed", 5},   {"fake_rdma", 2},
-                           {"fake_rdma", 3}, {"fake_rdma", 5}, {"striped", 2}, {"striped", 3}};
+  std::vector<Setting> all{{"memory", 1},     {"memory", 2},    {"memory", 3},  {"memory", 4},
+                           {"memory", 5},     {"memory", 8},    {"memory", 13}, {"tcp", 2},
+                           {"tcp", 3},        {"tcp", 5},       {"shm", 2},     {"shm", 3},
+                           {"auto", 4},       {"mixed", 4},     {"mixed", 5},   {"fake_rdma", 2},
+                           {"fake_rdma", 3},  {"fake_rdma", 5}, {"striped", 2}, {"striped", 3},
+                           {"two_copies", 2}, {"two_copies", 3}};
   if (is_available("rdma")) {
     for (const int ranks : {2, 3}) all.push_back({"rdma", ranks});
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <mutex>
 #include <numeric>
 #include <thread>
@@ -180,6 +181,12 @@ Environment environment_of(int rank, int ranks, const Endpoint& rendezvous, cons
 
 Groups make_groups(const std::string& transport, int ranks, Milliseconds limit,
                    const std::string& algorithm, bool detail) {
+  if (transport == "two_copies") {
+    setenv("MLX_SINGLE_COPY", "0", 1);
+    Groups groups = make_memory_groups(ranks, limit, algorithm, detail);
+    unsetenv("MLX_SINGLE_COPY");
+    return groups;
+  }
   return transport == "memory" ? make_memory_groups(ranks, limit, algorithm, detail)
                                : make_job_groups(transport, ranks, limit, algorithm, detail);
 }

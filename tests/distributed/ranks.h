@@ -25,8 +25,8 @@ struct Groups {
   std::vector<std::shared_ptr<void>> rest;
 };
 
-/// `transport`: "memory", a row of the registry, "mixed": auto, where two ranks
-/// at a time believe to be on a host of their own, "striped": TCP with two
+/// `transport`: "memory", "two_copies": memory without loans, a row of the registry, "mixed": auto,
+/// where two ranks at a time believe to be on a host of their own, "striped": TCP with two
 /// connections at each of two addresses, or "fake_rdma": RDMA over the stand-in
 /// for the library. `detail`: as MLX_DISTRIBUTED_DEBUG=detail.
 Groups make_groups(const std::string& transport, int ranks,
