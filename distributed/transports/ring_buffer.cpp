@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kPiece = 32 * 1024;
 
 // From here on a system call costs less than the second copy.
-constexpr size_t kLendFrom = 32 * 1024;
+constexpr size_t kLendFrom = 8 * 1024;
 
 // Read at a time, so that a loan that is withdrawn is noticed soon.
 constexpr size_t kLoanPiece = 1024 * 1024;
