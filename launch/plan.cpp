@@ -88,7 +88,8 @@ void add_ranks(const Listed& listed, const Options& options, Plan& plan) {
       RankPlan rank{plan.ranks++, static_cast<int>(place.ranks.size()), {}};
       Variables own = host.environment;
       const std::string addresses = data_addresses(host, options, rank.rank);
-      if (!addresses.empty()) own.emplace_back("MLX_DATA_ADDRESSES", addresses);
+      const bool by_mpi = plan.backend == "mpi";  // which finds its own ways
+      if (!addresses.empty() && !by_mpi) own.emplace_back("MLX_DATA_ADDRESSES", addresses);
       rank.environment = without(own, options.environment);
       place.ranks.push_back(std::move(rank));
     }
