@@ -1,4 +1,5 @@
 #include "core/transform/derivative_rows.h"
+#include "mlx/core/einsum.h"
 #include "mlx/core/linalg.h"
 
 namespace mlx::core {
@@ -116,6 +117,10 @@ DerivativeRows factor_rows() {
 
 DerivativeRows norm_rows() {
   return {
+      {"Einsum",
+       {spread({2, 3}, -1, 1), spread({3, 4, 2}, -1, 1, 1), spread({4}, -1, 1, 2)},
+       [](const Arrays& x) { return einsum("ab,bca,c->ab", x); }},
+      of("EinsumDiagonal", {3, 2, 3}, [](const array& x) { return einsum("iji->j", {x}); }),
       of("Norm", {2, 3}, [](const array& x) { return linalg::norm(x, 1); }),
       of("NormOfOrder3", {2, 3}, [](const array& x) { return linalg::norm(x, 3.0, 1); }),
       of("NormSpectral", {3, 2}, [](const array& x) { return linalg::norm(x, 2.0); }),
