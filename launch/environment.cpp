@@ -1,32 +1,36 @@
 #include "mlx/launch/environment.h"
 
-#include <sched.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <algorithm>
 
 namespace mlx::launch {
 namespace {
 
 // They say who a process is in its job; those of a job around us do not hold in ours.
-constexpr const char* kOfAnotherJob[] = {"MLX_RANK",       "MLX_WORLD_SIZE", "MLX_LOCAL_RANK",
-                                         "MLX_HOSTFILE",   "MLX_RENDEZVOUS", "MLX_RENDEZVOUS_OWNER",
-                                         "MLX_JOB_SECRET", "MLX_GENERATION", "MLX_JOB_SECRET_FILE",
-                                         "MLX_LAUNCH_TTY"};
+// Slurm's and MPI's are of the agent, where srun starts it.
+constexpr const char* kOfAnotherJob[] = {"MLX_RANK",          "MLX_WORLD_SIZE",
+                                         "MLX_LOCAL_RANK",    "MLX_HOSTFILE",
+                                         "MLX_RENDEZVOUS",    "MLX_RENDEZVOUS_OWNER",
+                                         "MLX_JOB_SECRET",    "MLX_GENERATION",
+                                         "MLX_RESTART_COUNT", "MLX_JOB_SECRET_FILE",
+                                         "MLX_LAUNCH_TTY",    "MLX_DATA_ADDRESSES",
+                                         "SLURM_PROCID",      "SLURM_LOCALID",
+                                         "SLURM_NODEID",      "PMI_RANK",
+                                         "PMI_SIZE",          "PMI_FD",
+                                         "PMIX_RANK",         "PMIX_NAMESPACE"};
 
 }  // namespace
 
-EnvironmentMap shared_environment(const EnvironmentMap& inherited, const Options& options,
-                                  int cores, Terminal terminal) {
-  EnvironmentMap out = inherited;
-  for (const char* name : kOfAnotherJob) out.erase(name);
-  out.emplace("OMP_NUM_THREADS", std::to_string(std::max(1, cores / options.ranks)));
-  if (terminal.present) {
-    out.insert_or_assign("MLX_LAUNCH_TTY", std::string("1"));
-    if (terminal.columns > 0) out["COLUMNS"] = std::to_string(terminal.columns);
-  }
-  for (const auto& [name, value] : options.environment) out[name] = value;
+EnvironmentMap job_environment(EnvironmentMap inherited, const Variables& stronger) {
+  for (const char* name : kOfAnotherJob) inherited.erase(name);
+  for (const auto& [name, value] : stronger) inherited[name] = value;
+  return inherited;
+}
+
+Variables variables_of(Terminal terminal) {
+  if (!terminal.present) return {};
+  Variables out{{"MLX_LAUNCH_TTY", "1"}};
+  if (terminal.columns > 0) out.emplace_back("COLUMNS", std::to_string(terminal.columns));
   return out;
 }
 
@@ -40,12 +44,6 @@ EnvironmentMap inherited_environment() {
     }
   }
   return out;
-}
-
-int usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1, static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)));
 }
 
 Terminal terminal_of(int fd) {

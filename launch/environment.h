@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "mlx/launch/options.h"
+#include "mlx/launch/host.h"
 
 namespace mlx::launch {
 
@@ -18,16 +18,15 @@ struct Terminal {
   int columns = 0;  ///< 0: not known
 };
 
-/// What all ranks share: `inherited` without the traces of another job, then
-/// the share of the cores and the terminal, then --env, which has the last word.
-EnvironmentMap shared_environment(const EnvironmentMap& inherited, const Options& options,
-                                  int cores, Terminal terminal);
+/// `inherited` without the traces of another job around us, then `stronger`, of
+/// which the last of a name counts.
+EnvironmentMap job_environment(EnvironmentMap inherited, const Variables& stronger);
+
+/// What tells a rank of the terminal on which its output ends up.
+Variables variables_of(Terminal terminal);
 
 /// The process's own environment.
 EnvironmentMap inherited_environment();
-
-/// Cores that this process may use.
-int usable_cores();
 
 Terminal terminal_of(int fd);
 

@@ -12,6 +12,7 @@ class LaunchError : public std::runtime_error {
   static constexpr int kUsage = 2;
   static constexpr int kNotExecutable = 126;
   static constexpr int kNotFound = 127;
+  static constexpr int kHostFailed = 255;
 
   LaunchError(int exit_code, const std::string& text)
       : std::runtime_error(text), exit_code_(exit_code) {}

@@ -9,11 +9,6 @@ namespace mlx::launch {
 namespace {
 
 constexpr size_t kBlock = 64 << 10;
-constexpr size_t kAhead = 4 * kBlock;  // read no further ahead of the fastest rank
-
-/// A terminal belongs to the job in the foreground; reading it from the
-/// background would stop us.
-bool may_read(int fd) { return !isatty(fd) || tcgetpgrp(fd) == getpgrp(); }
 
 }  // namespace
 
@@ -22,21 +17,25 @@ void Input::add(Descriptor rank) {
   readers_.push_back({std::move(rank)});
 }
 
-void Input::close() {
-  ended_ = true;
-  readers_.clear();
-  blocks_.clear();
+void Input::take(std::string_view bytes) {
+  end_ += bytes.size();
+  while (!bytes.empty()) {
+    if (blocks_.empty() || blocks_.back().size() == kBlock) blocks_.emplace_back();
+    std::string& block = blocks_.back();
+    const std::string_view part = bytes.substr(0, kBlock - block.size());
+    block += part;
+    bytes.remove_prefix(part.size());
+  }
 }
 
-bool Input::wanted() const {
-  if (ended_ || readers_.empty() || !may_read(source_)) return false;
-  return std::any_of(readers_.begin(), readers_.end(),
-                     [&](const Reader& r) { return end_ - r.at < kAhead; });
+// Not cleared: this turn of the loop may still refer to readers.
+void Input::close() {
+  ended_ = true;
+  for (Reader& reader : readers_) reader.pipe.close();
 }
 
 void Input::watch(Poller& poller) {
   std::erase_if(readers_, [&](const Reader& r) { return !r.pipe || (ended_ && r.at == end_); });
-  if (wanted()) poller.watch(source_, POLLIN, [this] { read_some(); });
   for (Reader& reader : readers_) {
     // Without events of interest poll still tells that nobody reads any more.
     const short events = reader.at < end_ ? POLLOUT : 0;
@@ -44,20 +43,10 @@ void Input::watch(Poller& poller) {
   }
 }
 
-void Input::read_some() {
-  if (blocks_.empty() || blocks_.back().size() == kBlock) blocks_.emplace_back();
-  std::string& block = blocks_.back();
-  const size_t size = block.size();
-  block.resize(kBlock);
-  const ssize_t n = read(source_, block.data() + size, kBlock - size);
-  block.resize(size + static_cast<size_t>(std::max<ssize_t>(n, 0)));
-  end_ += block.size() - size;
-  if (n == 0 || (n < 0 && errno != EINTR && errno != EAGAIN)) ended_ = true;
-}
-
 void Input::feed(Reader& reader) {
+  if (!reader.pipe) return;
   while (reader.at < end_) {
-    const size_t offset = reader.at - begin_;
+    const uint64_t offset = reader.at - begin_;
     const std::string& block = blocks_[offset / kBlock];
     const size_t start = offset % kBlock;
     const ssize_t n = write(reader.pipe.fd(), block.data() + start, block.size() - start);
@@ -72,11 +61,12 @@ void Input::feed(Reader& reader) {
     pollfd state{reader.pipe.fd(), 0, 0};
     if (poll(&state, 1, 0) > 0 && (state.revents & (POLLERR | POLLNVAL))) reader.pipe.close();
   }
+  taken_ = std::max(taken_, reader.at);
   forget_what_all_have();
 }
 
 void Input::forget_what_all_have() {
-  size_t least = end_;
+  uint64_t least = end_;
   for (const Reader& r : readers_) {
     if (r.pipe) least = std::min(least, r.at);
   }

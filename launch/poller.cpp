@@ -1,6 +1,7 @@
 #include "mlx/launch/poller.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace mlx::launch {
 
@@ -11,15 +12,15 @@ void Poller::watch(int fd, short events, std::function<void()> ready) {
 
 void Poller::wait(Clock::time_point deadline) {
   using std::chrono::milliseconds;
+  // Ours alone: forgotten whatever the callbacks throw.
+  const auto ready = std::exchange(ready_, {});
+  auto fds = std::exchange(fds_, {});
   const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now()).count();
   const int timeout = static_cast<int>(std::clamp<decltype(left)>(left, 0, 3'600'000));
-  if (poll(fds_.data(), fds_.size(), timeout) > 0) {
-    for (size_t i = 0; i < fds_.size(); ++i) {
-      if (fds_[i].revents) ready_[i]();
-    }
+  if (poll(fds.data(), fds.size(), timeout) <= 0) return;
+  for (size_t i = 0; i < fds.size(); ++i) {
+    if (fds[i].revents) ready[i]();
   }
-  fds_.clear();
-  ready_.clear();
 }
 
 }  // namespace mlx::launch

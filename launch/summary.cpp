@@ -8,8 +8,16 @@
 namespace mlx::launch {
 
 namespace {
+
 constexpr size_t kTailBytes = 8192;
-constexpr size_t kTailLines = 10;
+constexpr size_t kOutputLines = 3;
+constexpr size_t kErrorLines = 10;
+
+std::string because_of_it(const std::vector<int>& stopped) {
+  if (stopped.empty()) return {};
+  return core::concat("mlx-launch: Stopped because of it: ", name_ranks(stopped), ".\n");
+}
+
 }  // namespace
 
 int exit_code_of(int wait_status) {
@@ -58,16 +66,32 @@ std::string Tail::lines(size_t count, std::string_view indent) const {
   return out;
 }
 
-std::string describe_failure(const RankEnd& first, const Tail& errors,
+std::string describe_rank(const RankEnd& end) {
+  return core::concat("Rank ", end.rank, end.place, " (process ", end.pid, ") ",
+                      describe_end(end.wait_status));
+}
+
+std::string describe_failure(const std::string& cause, const Tail& output, const Tail& errors,
                              const std::vector<int>& stopped) {
-  std::string out = core::concat("mlx-launch: Rank ", first.rank, " (process ", first.pid, ") ",
-                                 describe_end(first.wait_status), ".\n");
-  if (const std::string lines = errors.lines(kTailLines, "  | "); !lines.empty()) {
+  std::string out = core::concat("mlx-launch: ", cause, ".\n");
+  if (const std::string lines = output.lines(kOutputLines, "  | "); !lines.empty()) {
+    out += core::concat("mlx-launch: Its last lines on standard output:\n", lines);
+  }
+  if (const std::string lines = errors.lines(kErrorLines, "  | "); !lines.empty()) {
     out += core::concat("mlx-launch: Its last lines on standard error:\n", lines);
   }
-  if (!stopped.empty()) {
-    out += core::concat("mlx-launch: Stopped because of it: ", name_ranks(stopped), ".\n");
-  }
+  return out + because_of_it(stopped);
+}
+
+std::string describe_loss(const std::string& cause, const std::string& lines,
+                          const std::vector<int>& stopped) {
+  return core::concat("mlx-launch: ", cause, ".\n", lines, because_of_it(stopped));
+}
+
+std::string describe_order(const std::string& reason, const std::vector<int>& stopped) {
+  if (reason.empty()) return {};
+  std::string out = core::concat("mlx-launch: ", reason, "\n");
+  if (!stopped.empty()) out += core::concat("mlx-launch: Stopped ", name_ranks(stopped), ".\n");
   return out;
 }
 

@@ -34,10 +34,20 @@ struct RankEnd {
   int rank = 0;
   pid_t pid = -1;
   int wait_status = 0;
+  std::string place;  ///< " on h2", or empty
 };
 
-/// Who failed first, its last words, and who was stopped because of it.
-std::string describe_failure(const RankEnd& first, const Tail& errors,
+/// "Rank 2 on h2 (process 17) ended with exit code 3".
+std::string describe_rank(const RankEnd& end);
+
+/// What to say at the end. First the cause, as a clause.
+/// A rank failed: its last words, and who was stopped because of it.
+std::string describe_failure(const std::string& cause, const Tail& output, const Tail& errors,
                              const std::vector<int>& stopped);
+/// A host was lost: lines that were said about that.
+std::string describe_loss(const std::string& cause, const std::string& lines,
+                          const std::vector<int>& stopped);
+/// Somebody said so; nothing if the reason is empty.
+std::string describe_order(const std::string& reason, const std::vector<int>& stopped);
 
 }  // namespace mlx::launch

@@ -1,253 +1,261 @@
 #include "mlx/launch/supervisor.h"
 
 #include <signal.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <set>
+#include <filesystem>
 
 #include "mlx/core/base/error.h"
+#include "mlx/launch/agent.h"
+#include "mlx/launch/error.h"
+#include "mlx/launch/remote_shell.h"
+#include "mlx/launch/words.h"
 
 namespace mlx::launch {
 namespace {
 
+namespace dist = core::distributed;
+namespace fs = std::filesystem;
 using core::concat;
 using std::chrono::milliseconds;
 
-// Processes that outlive their rank may finish what they say; silent ones wait in vain.
-constexpr milliseconds kLinger{1'000};
-// After SIGKILL only a process in the kernel's hands stays; it keeps nobody waiting.
-constexpr milliseconds kUnkillable{10'000};
-// The terminal may come back to us at any time, without a signal.
-constexpr milliseconds kLongestNap{1'000};
+// What an agent may need beyond the times that it was given.
+constexpr milliseconds kSpare{5'000};
+// An agent waits for so long for what SIGKILL does not end at once, and some more.
+constexpr milliseconds kUnkillable{15'000};
 
-constexpr size_t kReadBytes = 256 << 10;
+// How the agent of a host is started.
+Program program_for(const HostPlan& plan, const Options& options, const std::string& path) {
+  const std::string ours = fs::read_symlink("/proc/self/exe");
+  if (plan.way == Way::here) return {"/proc/self/exe", {ours, kAgentArgument}};
+  const std::string& named = options.remote_launcher;
+  const std::string command = run_same_program(named.empty() ? ours : named, {kAgentArgument});
+  const auto words = plan.way == Way::ssh ? ssh_command(remote_shell(options), plan.host, command)
+                                          : srun_command(plan.host, {"/bin/sh", "-c", command});
+  return find_program(words, "", path);
+}
 
-bool readable(const Descriptor& pipe) {
-  pollfd state{pipe.fd(), POLLIN, 0};
-  return poll(&state, 1, 0) > 0;
+std::string search_path(const EnvironmentMap& environment) {
+  const auto path = environment.find("PATH");
+  return path == environment.end() ? "/usr/bin:/bin" : path->second;
 }
 
 }  // namespace
 
-Supervisor::Supervisor(const Options& options, int signals, pid_t watchdog)
-    : options_(options), signals_(signals), watchdog_(watchdog), input_(STDIN_FILENO) {
-  ranks_.reserve(static_cast<size_t>(options.ranks));  // streams are referred to by address
-}
-
-LineBuffer Supervisor::make_lines(size_t rank, int target) const {
-  using Mode = LineBuffer::Mode;
-  if (options_.tag_output) return LineBuffer(Mode::lines, concat("[", rank, "]: "));
-  if (options_.ranks == 1) return LineBuffer(Mode::raw);
-  return LineBuffer(rank == 0 && isatty(target) ? Mode::live : Mode::lines);
-}
-
-void Supervisor::add(Process process) {
-  const size_t number = ranks_.size();
-  Rank& rank = ranks_.emplace_back(Rank{
-      .end = {.rank = static_cast<int>(number), .pid = process.pid},
-      .output = {std::move(process.output), make_lines(number, STDOUT_FILENO), STDOUT_FILENO},
-      .errors = {std::move(process.errors), make_lines(number, STDERR_FILENO), STDERR_FILENO}});
-  set_nonblocking(rank.output.pipe);
-  set_nonblocking(rank.errors.pipe);
-  input_.add(std::move(process.input));
-}
-
-void Supervisor::give_up(const std::string& reason, int exit_code) { stop(reason, exit_code); }
-
-void Supervisor::note(const std::string& line) {
-  if (options_.verbose) display_.say("mlx-launch: " + line + "\n");
+Supervisor::Supervisor(const Options& options, const Plan& plan, dist::Environment job,
+                       EnvironmentMap environment, const Descriptor& signals)
+    : options_(options),
+      plan_(plan),
+      job_(std::move(job)),
+      environment_(std::move(environment)),
+      signals_(signals),
+      output_(options, plan.ranks),
+      input_(STDIN_FILENO) {
+  members_.reserve(plan.hosts.size());  // referred to by address
+  std::vector<Member*> homes(static_cast<size_t>(plan.ranks));
+  for (const HostPlan& host : plan.hosts) {
+    Member& member = members_.emplace_back(Member{host});
+    for (const RankPlan& rank : host.ranks) homes[static_cast<size_t>(rank.rank)] = &member;
+  }
+  for (Member* home : homes) ranks_.push_back({*home});
 }
 
 int Supervisor::run() {
+  do {
+    run_generation();
+  } while (start_again());
+  if (impatient_) output_.writer().abandon();
+  output_.say(epilogue());
+  for (Member& member : members_) {
+    if (member.connection) member.connection->close();
+  }
+  members_.clear();  // waits for what leads to them
+  return verdict_.exit_code();
+}
+
+void Supervisor::run_generation() {
+  begin_generation();
   while (!over()) {
     watch_everything();
     poller_.wait(next_deadline());
-    reap();
-    act_on_time();
+    after_turn();
   }
-  if (impatient_) display_.writer().abandon();
-  display_.say(epilogue());
-  return exit_code_;
+  rendezvous_.reset();
 }
 
-void Supervisor::watch_everything() {
-  poller_.watch(signals_, POLLIN, [this] { on_signal(); });
-  poller_.watch(display_.writer().progress_fd(), POLLIN, [this] { display_.writer().clear(); });
-  if (!display_.writer().full()) {
-    for (Rank& rank : ranks_) {
-      for (Stream* stream : {&rank.output, &rank.errors}) {
-        if (!stream->pipe) continue;
-        poller_.watch(stream->pipe.fd(), POLLIN,
-                      [this, &rank, stream] { read_some(rank, *stream); });
-      }
-    }
+void Supervisor::begin_generation() {
+  verdict_ = {};
+  gone_ahead_ = false;
+  output_.begin(restarts_);
+  input_.start_over();
+  job_.generation = static_cast<uint64_t>(restarts_);
+  for (Rank& rank : ranks_) rank.started = rank.ended = rank.stopped = false;
+  for (Member& member : members_) {
+    member.ready = member.over = false;
+    member.to_confirm = 0;
+    if (!member.connection || member.connection->loss()) connect(member);
   }
-  input_.watch(poller_);
+  phase_ = Phase::connecting;
+  phase_ends_ = Clock::now() + options_.connect;
 }
 
-Clock::time_point Supervisor::next_deadline() const {
-  Clock::time_point next = std::min(Clock::now() + kLongestNap, phase_ends_);
-  if (phase_ == Phase::running && options_.timeout) {
-    next = std::min(next, started_ + *options_.timeout);
-  }
-  if (ranks_ended()) next = std::min(next, std::max(last_activity_ + kLinger, Clock::now()));
-  return next;
+void Supervisor::connect(Member& member) {
+  member.connection.reset();
+  member.connection = std::make_unique<Connection>(
+      member.plan.host.name, member.plan.way,
+      program_for(member.plan, options_, search_path(environment_)), environment_);
 }
 
-void Supervisor::act_on_time() {
-  const auto now = Clock::now();
-  if (display_.writer().full()) last_activity_ = now;  // not their silence but our reader's
-  if (display_.writer().failed())
-    stop("Standard output or error cannot be written.", 128 + SIGPIPE);
-  if (phase_ == Phase::running && options_.timeout && now >= started_ + *options_.timeout) {
-    stop(concat("The time limit of ", std::chrono::duration<double>(*options_.timeout).count(),
-                " s is over."),
-         124);
-  }
-  if (phase_ == Phase::running && ranks_ended() && now >= last_activity_ + kLinger) {
-    enter(Phase::stopping);  // what the ranks left behind
-  }
-  if (phase_ == Phase::stopping && now >= phase_ends_) enter(Phase::killing);
-}
-
-void Supervisor::on_signal() {
-  signalfd_siginfo info;
-  if (read(signals_, &info, sizeof info) != sizeof info || info.ssi_signo == SIGCHLD) return;
-  const int signal = static_cast<int>(info.ssi_signo);
-  if (signal == SIGINT && phase_ != Phase::running) {
-    impatient_ = true;
-    enter(Phase::killing);
-  }
-  stop(concat("Stopped by SIG", sigabbrev_np(signal), "."), 128 + signal);
-}
-
-void Supervisor::read_some(Rank& rank, Stream& stream) {
-  static std::array<char, kReadBytes> buffer;  // one thread reads
-  const ssize_t n = read(stream.pipe.fd(), buffer.data(), buffer.size());
-  if (n > 0) {
-    const std::string_view bytes(buffer.data(), static_cast<size_t>(n));
-    if (&stream == &rank.errors) rank.last_errors.take(bytes);
-    display_.show(stream.target, stream.lines, stream.lines.take(bytes));
-    last_activity_ = Clock::now();
-  } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
-    close(stream);
-  }
-}
-
-void Supervisor::close(Stream& stream) {
-  if (!stream.pipe) return;
-  stream.pipe.close();
-  display_.show(stream.target, stream.lines, stream.lines.finish());
-}
-
-void Supervisor::reap() {
-  std::vector<Rank*> failed;
-  int status = 0;
-  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
-    last_activity_ = Clock::now();
-    const auto rank = std::find_if(ranks_.begin(), ranks_.end(),
-                                   [&](const Rank& r) { return r.end.pid == pid && !r.ended; });
-    if (rank == ranks_.end()) continue;  // an orphan
-    rank->ended = true;
-    rank->end.wait_status = status;
-    note(concat("Rank ", rank->end.rank, " (process ", pid, ") ", describe_end(status), "."));
-    if (status != 0) failed.push_back(&*rank);
-  }
-  if (phase_ != Phase::running || failed.empty()) return;
-  // Of several that ended since we last looked: a killed rank makes others
-  // fail, which end with an error of their own.
-  const auto killed = std::find_if(failed.begin(), failed.end(),
-                                   [](const Rank* r) { return WIFSIGNALED(r->end.wait_status); });
-  fail(killed == failed.end() ? *failed.front() : **killed);
-}
-
-void Supervisor::fail(const Rank& first) {
-  failed_ = static_cast<size_t>(first.end.rank);
-  stop({}, exit_code_of(first.end.wait_status));
-}
-
-void Supervisor::stop(std::string reason, int exit_code) {
-  if (stopping_) return;  // the first cause counts
-  stopping_ = true;
-  reason_ = std::move(reason);
-  exit_code_ = exit_code;
-  for (Rank& rank : ranks_) rank.stopped = !rank.ended;
-  if (phase_ == Phase::running) enter(Phase::stopping);
-}
-
-void Supervisor::enter(Phase phase) {
-  phase_ = phase;
-  const bool killing = phase == Phase::killing;
-  phase_ends_ = Clock::now() + (killing ? kUnkillable : options_.grace);
-  input_.close();
-  signal_all(killing ? SIGKILL : SIGTERM);
-}
-
-// Groups of ranks that have ended are reached by way of an orphan in them:
-// then their number cannot have passed to somebody else.
-void Supervisor::signal_all(int signal) const {
-  std::set<pid_t> targets;  // a group is negative, as for kill()
-  for (const Rank& rank : ranks_) {
-    if (!rank.ended) targets.insert(-rank.end.pid);
-  }
-  for (const pid_t child : children()) {
-    if (child == watchdog_) continue;
-    const pid_t group = getpgid(child);
-    const bool ours = std::any_of(ranks_.begin(), ranks_.end(),
-                                  [&](const Rank& r) { return r.end.pid == group; });
-    targets.insert(ours ? -group : child);
-  }
-  for (const pid_t target : targets) {
-    kill(target, signal);
-    if (signal == SIGTERM) kill(target, SIGCONT);  // a stopped process cannot end
-  }
-}
-
-bool Supervisor::ranks_ended() const {
-  return std::all_of(ranks_.begin(), ranks_.end(), [](const Rank& r) { return r.ended; });
-}
-
-bool Supervisor::descendants() const {
-  const auto all = children();
-  return std::any_of(all.begin(), all.end(), [&](pid_t pid) { return pid != watchdog_; });
-}
-
-void Supervisor::drain() {
-  for (Rank& rank : ranks_) {
-    for (Stream* stream : {&rank.output, &rank.errors}) {
-      while (stream->pipe && readable(stream->pipe)) read_some(rank, *stream);
-      close(*stream);
-    }
-  }
+bool Supervisor::start_again() {
+  const bool failed =
+      verdict_.cause() == Verdict::Cause::rank || verdict_.cause() == Verdict::Cause::host;
+  if (!failed || told_to_end_ || restarts_ == options_.max_restarts) return false;
+  ++restarts_;
+  output_.say(concat("mlx-launch: Restart ", restarts_, " of ", options_.max_restarts, " because ",
+                     cause_of_end(), ".\n"));
+  return true;
 }
 
 bool Supervisor::over() {
-  if (!ranks_ended()) return false;
-  if (descendants()) {
-    if (phase_ != Phase::killing) return false;
-    signal_all(SIGKILL);  // each that ends may leave us its children
-    if (Clock::now() < phase_ends_) return false;
-  }
-  drain();
-  return display_.writer().idle() || impatient_ || display_.writer().failed();
+  const auto is_over = [](const Member& member) { return member.over; };
+  if (!std::all_of(members_.begin(), members_.end(), is_over)) return false;
+  const auto failure = output_.failure();
+  return output_.writer().idle() || impatient_ || (failure && failure->ours);
 }
 
-std::string Supervisor::epilogue() const {
-  std::vector<int> stopped;
-  for (const Rank& rank : ranks_) {
-    if (rank.stopped) stopped.push_back(rank.end.rank);
+// Everybody is there: what each has to know.
+void Supervisor::prepare_all() {
+  phase_ = Phase::preparing;
+  phase_ends_ = Clock::now() + options_.connect + kSpare;
+  try {
+    listen();
+  } catch (const dist::DistributedError& error) {
+    return stop(error.what(), LaunchError::kFailed);
   }
-  if (failed_) return describe_failure(ranks_[*failed_].end, ranks_[*failed_].last_errors, stopped);
-  if (reason_.empty()) return {};
-  std::string out = concat("mlx-launch: ", reason_, "\n");
-  if (!stopped.empty()) out += concat("mlx-launch: Stopped ", name_ranks(stopped), ".\n");
-  return out;
+  for (Member& member : members_) {
+    member.connection->send(FrameType::prepare, to_payload(prepare_of(member)));
+  }
+  note(concat("Starting ", plan_.ranks, " x ", join(options_.command, " "), "; they meet at ",
+              dist::to_string(*job_.rendezvous), "."));
+}
+
+// Ranks of other hosts reach us on whatever address we have there. Their agents try
+// first; the rendezvous itself would take that for failed attempts of ranks.
+void Supervisor::listen() {
+  const uint16_t port = options_.starting_port.value_or(0);
+  if (!plan_.on_several_hosts()) {
+    serve({"127.0.0.1", port});
+    job_.rendezvous = rendezvous_->address();
+    return;
+  }
+  try {
+    meeting_place_ = dist::listen_on({"::", port});
+  } catch (const dist::DistributedError&) {
+    meeting_place_ = dist::listen_on({"0.0.0.0", port});  // a system without IPv6
+  }
+  job_.rendezvous = dist::local_endpoint(meeting_place_);
+}
+
+void Supervisor::serve(const dist::Endpoint& address) {
+  rendezvous_.emplace(dist::RendezvousServer::Options{.address = address,
+                                                      .secret = job_.secret,
+                                                      .generation = job_.generation,
+                                                      .world_size = job_.world_size,
+                                                      .heartbeat_limit = job_.limits.heartbeat});
+}
+
+// As the ranks there reach us. Our own ranks take the address that other hosts know,
+// as that is where they will be sought.
+dist::Endpoint Supervisor::rendezvous_for(const Member& member) const {
+  const uint16_t port = job_.rendezvous->port;
+  if (!plan_.on_several_hosts()) return {"127.0.0.1", port};
+  const auto is_remote = [](const Member& m) { return m.plan.way != Way::here; };
+  const Member& seen_from =
+      is_remote(member) ? member : *std::find_if(members_.begin(), members_.end(), is_remote);
+  const std::string& address = seen_from.connection->hello().launcher_address;
+  if (!address.empty()) return {address, port};
+  char name[256] = "";
+  gethostname(name, sizeof name - 1);
+  return {name, port};
+}
+
+Prepare Supervisor::prepare_of(const Member& member) const {
+  dist::Environment job = job_;
+  job.rendezvous = rendezvous_for(member);
+  const bool remote = member.plan.way != Way::here;
+  Prepare what;
+  what.ranks = member.plan.ranks;
+  what.files = plan_.files;
+  what.command = options_.command;
+  what.python = options_.python;
+  what.folder = options_.folder;
+  what.binding = options_.binding;
+  what.grace = options_.grace;
+  what.connect = options_.connect;
+  auto& shared = what.environment = variables_of(terminal_of(STDOUT_FILENO));
+  shared.insert(shared.end(), plan_.environment.begin(), plan_.environment.end());
+  for (auto& variable : dist::environment_variables(job)) shared.push_back(std::move(variable));
+  shared.emplace_back("MLX_RESTART_COUNT", std::to_string(restarts_));
+  for (RankPlan& rank : what.ranks) {
+    rank.environment.emplace_back("MLX_RANK", std::to_string(rank.rank));
+    rank.environment.emplace_back("MLX_LOCAL_RANK", std::to_string(rank.local_rank));
+    if (options_.input_rank.value_or(rank.rank) == rank.rank) what.readers.insert(rank.rank);
+  }
+  if (remote) {
+    what.heartbeat = job_.limits.heartbeat;
+    what.rendezvous = dist::to_string(*job.rendezvous);
+    if (what.folder.empty()) what.folder = fs::current_path();
+  }
+  return what;
+}
+
+// All could start: now they do.
+void Supervisor::go() {
+  if (meeting_place_) {
+    const dist::Endpoint address = dist::local_endpoint(meeting_place_);
+    meeting_place_.close();
+    try {
+      serve(address);
+    } catch (const dist::DistributedError& error) {
+      return stop(error.what(), LaunchError::kFailed);
+    }
+  }
+  phase_ = Phase::running;
+  phase_ends_ = Clock::time_point::max();
+  gone_ahead_ = true;
+  for (Member& member : members_) {
+    member.reads_input = true;
+    member.connection->forgive_silence();
+  }
+  send_all(FrameType::go);
+  if (input_.ended()) send_all(FrameType::input_end);
+}
+
+void Supervisor::stop(const std::string& reason, int exit_code) {
+  verdict_.ordered(reason, exit_code);
+  stop_all();
+}
+
+void Supervisor::stop_all() {
+  if (phase_ == Phase::stopping) return;
+  phase_ = Phase::stopping;
+  phase_ends_ = Clock::now() + options_.grace + kUnkillable;
+  meeting_place_.close();
+  for (Rank& rank : ranks_) rank.stopped = rank.started && !rank.ended;
+  for (Member& member : members_) member.over = member.over || !gone_ahead_;
+  send_all(FrameType::stop);
+}
+
+void Supervisor::kill_all() {
+  phase_ends_ = Clock::now() + kUnkillable;
+  send_all(FrameType::kill);
+}
+
+void Supervisor::send_all(FrameType type) {
+  for (Member& member : members_) {
+    if (!member.over) member.connection->send(type);
+  }
 }
 
 }  // namespace mlx::launch

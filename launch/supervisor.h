@@ -1,98 +1,121 @@
 #pragma once
 
-// Watches a running job: forwards what the ranks say, sees how they end, and
-// stops them all when one fails, time is up or somebody says so.
-//
-// Stopping has two steps: SIGTERM to every process of the job, and after the
-// grace time SIGKILL to those that are left. The job is over when no process
-// that it started exists any more and all that they wrote has been passed on.
+// Runs a job over its hosts: connects to an agent on each, starts the ranks when
+// all are ready, passes on what they say, and stops all when one fails, a host is
+// lost, time is up or somebody says so. Starts the job again if asked to.
 
-#include <sys/types.h>
-
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "mlx/launch/display.h"
-#include "mlx/launch/input.h"
-#include "mlx/launch/line_buffer.h"
+#include "mlx/distributed/bootstrap/environment.h"
+#include "mlx/distributed/bootstrap/rendezvous.h"
+#include "mlx/distributed/bootstrap/socket.h"
+#include "mlx/launch/connection.h"
+#include "mlx/launch/job_output.h"
 #include "mlx/launch/options.h"
-#include "mlx/launch/poller.h"
-#include "mlx/launch/process.h"
-#include "mlx/launch/summary.h"
+#include "mlx/launch/plan.h"
+#include "mlx/launch/standard_input.h"
+#include "mlx/launch/verdict.h"
 
 namespace mlx::launch {
 
 class Supervisor {
  public:
-  /// `signals` is a signalfd for SIGCHLD and for what asks us to stop;
-  /// `watchdog` is a child of ours that is no part of the job.
-  Supervisor(const Options& options, int signals, pid_t watchdog);
+  /// `job` is what all ranks share; `environment` is for what leads to the hosts;
+  /// `signals` is of take_signals().
+  Supervisor(const Options& options, const Plan& plan, core::distributed::Environment job,
+             EnvironmentMap environment, const Descriptor& signals);
 
-  /// The next rank.
-  void add(Process process);
-  /// A rank cannot be started: the job ends with this.
-  void give_up(const std::string& reason, int exit_code);
-  /// A line about the job, if --verbose.
-  void note(const std::string& line);
-
-  /// Watches until the end; returns the exit code.
+  /// Returns the exit code of the job.
   int run();
 
  private:
-  enum class Phase { running, stopping, killing };
+  enum class Phase { connecting, preparing, running, stopping };
 
-  struct Stream {
-    Descriptor pipe;
-    LineBuffer lines;
-    int target;
+  struct Member {
+    const HostPlan& plan;
+    std::unique_ptr<Connection> connection = {};
+    Clock::time_point connect_again = {};  // after an attempt that failed
+    bool ready = false;
+    bool reads_input = false;
+    bool over = false;        // nothing more comes from it in this generation
+    uint64_t to_confirm = 0;  // bytes of output that were passed on
   };
   struct Rank {
-    RankEnd end;
+    Member& member;
+    pid_t pid = -1;
+    bool started = false;
     bool ended = false;
     bool stopped = false;  // it still ran when we began to stop
-    Stream output, errors;
-    Tail last_errors = {};
   };
 
-  LineBuffer make_lines(size_t rank, int target) const;
+  void run_generation();
+  void begin_generation();
+  bool start_again();
+  bool over();
+
+  void connect(Member& member);
+  void prepare_all();
+  Prepare prepare_of(const Member& member) const;
+  core::distributed::Endpoint rendezvous_for(const Member& member) const;
+  void listen();
+  void serve(const core::distributed::Endpoint& address);
+  void go();
 
   void watch_everything();
   Clock::time_point next_deadline() const;
+  void after_turn();
+  void look_after_hosts();
+  void lose(Member& member);
   void act_on_time();
+  void confirm_output();
+  void ping_all();
   void on_signal();
-  void read_some(Rank& rank, Stream& stream);
-  void close(Stream& stream);
+  void on_frame(Member& member, const Frame& frame);
+  void on_output(Member& member, std::string_view payload);
+  void on_started(const Started& started);
+  void on_ended(const Ended& end);
+  void on_refused(Member& member, const Refused& refused);
+  void pass_input(std::string_view bytes);
 
-  void reap();
-  void fail(const Rank& first);
-  void stop(std::string reason, int exit_code);
-  void enter(Phase phase);
-  void signal_all(int signal) const;
+  void stop(const std::string& reason, int exit_code);
+  void stop_all();
+  void kill_all();
+  void send_all(FrameType type);
 
-  bool ranks_ended() const;
-  bool descendants() const;
-  void drain();
-  bool over();
+  Rank& rank_at(int number);
+  std::string name_of(const Member& member) const;
+  std::string place_of(int rank) const;
+  std::string cause_of_end() const;
   std::string epilogue() const;
+  void note(const std::string& line);
+  size_t index_of(const Member& member) const;
 
   const Options& options_;
-  const int signals_;
-  const pid_t watchdog_;
+  const Plan& plan_;
+  core::distributed::Environment job_;
+  const EnvironmentMap environment_;
+  const Descriptor& signals_;
   const Clock::time_point started_ = Clock::now();
-  Display display_;
-  Input input_;
+
+  JobOutput output_;
+  StandardInput input_;
   Poller poller_;
+  std::vector<Member> members_;
   std::vector<Rank> ranks_;
 
-  Phase phase_ = Phase::running;
-  Clock::time_point phase_ends_ = Clock::time_point::max();
-  Clock::time_point last_activity_ = started_;
-  std::optional<size_t> failed_;  // the first rank that did
-  std::string reason_;            // why we stopped, if no rank failed
-  int exit_code_ = 0;
-  bool stopping_ = false;   // for the reason above; not set for what lingers at the end
-  bool impatient_ = false;  // the user said so twice
+  int restarts_ = 0;
+  Phase phase_ = Phase::connecting;
+  Clock::time_point phase_ends_;
+  Clock::time_point next_ping_;
+  bool gone_ahead_ = false;   // ranks may have been started
+  bool told_to_end_ = false;  // whatever fails: no more restarts
+  bool impatient_ = false;    // the user said so twice
+  Verdict verdict_;
+  core::distributed::Socket meeting_place_;  // where agents try whether they could reach us
+  std::optional<core::distributed::RendezvousServer> rendezvous_;
 };
 
 }  // namespace mlx::launch

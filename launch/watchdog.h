@@ -1,6 +1,6 @@
 #pragma once
 
-// A tiny process that outlives the launcher by a moment: when the launcher is
+// A tiny process that outlives the agent by a moment: when the agent is
 // killed, even with SIGKILL, it ends the ranks and what they started.
 
 #include <sys/types.h>
@@ -11,9 +11,12 @@
 
 namespace mlx::launch {
 
+/// The first argument of our program that makes it the watchdog.
+constexpr const char* kWatchdogArgument = "--watchdog";
+
 class Watchdog {
  public:
-  /// Forks; to be called before there are threads.
+  /// Errors: LaunchError when there is no process for it.
   explicit Watchdog(std::chrono::milliseconds grace);
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -29,5 +32,8 @@ class Watchdog {
   Descriptor orders_;
   pid_t pid_ = -1;
 };
+
+/// The watchdog's whole life, with the grace time in milliseconds.
+[[noreturn]] void run_watchdog(const char* grace);
 
 }  // namespace mlx::launch

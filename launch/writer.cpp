@@ -18,7 +18,8 @@ namespace {
 
 constexpr size_t kEnough = size_t{4} << 20;
 
-bool write_all(int fd, std::string_view text) {
+// 0, or errno.
+int write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     const ssize_t n = write(fd, text.data(), text.size());
     if (n >= 0) {
@@ -27,10 +28,10 @@ bool write_all(int fd, std::string_view text) {
       // Somebody else made the terminal or pipe that we share non-blocking.
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     } else if (errno != EINTR) {
-      return false;
+      return errno;
     }
   }
-  return true;
+  return 0;
 }
 
 }  // namespace
@@ -46,7 +47,7 @@ struct Writer::State {
   std::deque<Piece> queue;  // by mutex
   bool closing = false;     // by mutex
   std::atomic<size_t> waiting{0};
-  std::atomic<bool> failed{false};
+  std::optional<Failure> failure;  // the first; by mutex
   std::atomic<bool> abandoned{false};
   Descriptor progress{eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::thread thread;
@@ -59,10 +60,11 @@ struct Writer::State {
       const Piece piece = std::move(queue.front());
       queue.pop_front();
       lock.unlock();
-      if (!write_all(piece.fd, piece.text)) failed = true;
+      const int error = write_all(piece.fd, piece.text);
       waiting -= piece.text.size();
-      eventfd_write(progress.fd(), 1);
       lock.lock();
+      if (error != 0 && !failure) failure = {piece.fd, error};
+      eventfd_write(progress.fd(), 1);
     }
   }
 };
@@ -96,7 +98,12 @@ void Writer::put(int fd, std::string text) {
 
 bool Writer::full() const { return state_->waiting > kEnough; }
 bool Writer::idle() const { return state_->waiting == 0; }
-bool Writer::failed() const { return state_->failed; }
+
+std::optional<Writer::Failure> Writer::failure() const {
+  std::lock_guard lock(state_->mutex);
+  return state_->failure;
+}
+
 int Writer::progress_fd() const { return state_->progress.fd(); }
 
 void Writer::clear() {

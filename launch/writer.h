@@ -4,6 +4,7 @@
 // that is slow or stands still never keeps the launcher from watching the ranks.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace mlx::launch {
@@ -21,7 +22,11 @@ class Writer {
   bool full() const;
   bool idle() const;
   /// Nobody reads a descriptor any more, or the disk is full; what was for it is lost.
-  bool failed() const;
+  struct Failure {
+    int fd;
+    int error;  ///< errno
+  };
+  std::optional<Failure> failure() const;
 
   /// Becomes readable after some progress; clear() it then.
   int progress_fd() const;

@@ -44,15 +44,33 @@ TEST(Summary, KeepsTheLastLines) {
 }
 
 TEST(Summary, NamesTheFirstToFailAndThoseStopped) {
-  Tail errors;
+  Tail output, errors;
+  output.take("step 1\n");
   errors.take("out of memory\n");
-  EXPECT_EQ(describe_failure({2, 77, killed(9)}, errors, {0, 1, 3}),
-            "mlx-launch: Rank 2 (process 77) was killed by signal 9 (SIGKILL).\n"
+  const std::string cause = describe_rank({2, 77, killed(9), " on h2"});
+  EXPECT_EQ(cause, "Rank 2 on h2 (process 77) was killed by signal 9 (SIGKILL)");
+  EXPECT_EQ(describe_failure(cause, output, errors, {0, 1, 3}),
+            "mlx-launch: Rank 2 on h2 (process 77) was killed by signal 9 (SIGKILL).\n"
+            "mlx-launch: Its last lines on standard output:\n"
+            "  | step 1\n"
             "mlx-launch: Its last lines on standard error:\n"
             "  | out of memory\n"
             "mlx-launch: Stopped because of it: ranks 0, 1, 3.\n");
-  EXPECT_EQ(describe_failure({0, 5, exited(1)}, Tail(), {}),
+  EXPECT_EQ(describe_failure(describe_rank({0, 5, exited(1), ""}), Tail(), Tail(), {}),
             "mlx-launch: Rank 0 (process 5) ended with exit code 1.\n");
+}
+
+TEST(Summary, NamesAHostAndWhatWasSaidAboutIt) {
+  EXPECT_EQ(describe_loss("h2 was lost: ssh cannot connect", "  | reset\n", {0}),
+            "mlx-launch: h2 was lost: ssh cannot connect.\n"
+            "  | reset\n"
+            "mlx-launch: Stopped because of it: rank 0.\n");
+}
+
+TEST(Summary, RepeatsAnOrder) {
+  EXPECT_EQ(describe_order("Stopped by SIGTERM.", {0, 1}),
+            "mlx-launch: Stopped by SIGTERM.\nmlx-launch: Stopped ranks 0, 1.\n");
+  EXPECT_EQ(describe_order("", {}), "");
 }
 
 }  // namespace
