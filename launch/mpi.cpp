@@ -154,7 +154,7 @@ int threads_of_a_rank(const Plan& plan, const Options& options, const Environmen
 
 }  // namespace
 
-MpiJob mpi_job(const Plan& plan, const Options& options, const EnvironmentMap& environment) {
+Job mpi_job(const Plan& plan, const Options& options, const EnvironmentMap& environment) {
   const auto path = environment.find("PATH");
   const std::string search_path = path == environment.end() ? "/usr/bin:/bin" : path->second;
   Options resolved = options;
@@ -192,14 +192,14 @@ MpiRun find_mpirun(const std::string& search_path) {
   return {path, major == 4 ? 4 : 5};
 }
 
-MpiJob over_mpirun(const MpiRun& mpirun, const Plan& plan, const Options& options, int threads,
-                   bool as_root) {
+Job over_mpirun(const MpiRun& mpirun, const Plan& plan, const Options& options, int threads,
+                bool as_root) {
   check(plan, options);
   Plan full = plan;
   if (threads > 0 && !has(plan.environment, "OMP_NUM_THREADS")) {
     full.environment.emplace_back("OMP_NUM_THREADS", std::to_string(threads));
   }
-  MpiJob job{{}, options, {}};
+  Job job{{}, options, {}};
   job.options.command = MpirunCommand(mpirun, full, options).words(as_root);
   job.options.tag_output = false;
   job.options.input_rank.reset();

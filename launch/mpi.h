@@ -11,17 +11,10 @@
 
 namespace mlx::launch {
 
-struct MpiJob {
-  Plan plan;        ///< one rank here
-  Options options;  ///< its command is mpirun's; what mpirun does is switched off
-  /// What mpirun was told beyond what the user asked for, as sentences.
-  std::vector<std::string> notes;
-};
-
 /// The job as mpirun starts it. Variables of the plan pass by mpirun's environment;
 /// on its command line are only their names.
 /// Errors: as find_mpirun and over_mpirun; on this host alone those of find_program.
-MpiJob mpi_job(const Plan& plan, const Options& options, const EnvironmentMap& environment);
+Job mpi_job(const Plan& plan, const Options& options, const EnvironmentMap& environment);
 
 struct MpiRun {
   std::string path;
@@ -35,7 +28,7 @@ MpiRun find_mpirun(const std::string& search_path);
 /// Threads: OMP_NUM_THREADS unless the plan has one; 0: leave it as it is.
 /// Errors: LaunchError(kUsage) for what mpirun cannot do: variables or ssh settings of
 ///         single hosts, --quiet-ranks.
-MpiJob over_mpirun(const MpiRun& mpirun, const Plan& plan, const Options& options, int threads,
-                   bool as_root);
+Job over_mpirun(const MpiRun& mpirun, const Plan& plan, const Options& options, int threads,
+                bool as_root);
 
 }  // namespace mlx::launch

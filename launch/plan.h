@@ -46,6 +46,13 @@ struct Plan {
   const HostPlan& host_of(int rank) const;
 };
 
+/// What the launcher is to do.
+struct Job {
+  Plan plan;
+  Options options;
+  std::vector<std::string> notes;  ///< for --verbose: what was decided on the way, as sentences
+};
+
 /// Hosts come from --hosts, else the hostfile, else the allocation of Slurm, PBS
 /// or LSF around us, else this host. Ranks are numbered host by host in that order; one
 /// that is named twice is one HostPlan with the ranks of both.

@@ -43,7 +43,7 @@ class MpiTest : public testing::Test {
     words.insert(words.end(), {"--backend", "mpi", "--", "train.py", "it's"});
     return std::get<Options>(parse_command_line(words));
   }
-  static MpiJob job_of(const Words& words, int version = 4, bool as_root = false) {
+  static Job job_of(const Words& words, int version = 4, bool as_root = false) {
     const Options options = options_of(words);
     return over_mpirun({"/opt/mpirun", version}, make_plan(options, {}), options, 7, as_root);
   }
@@ -93,7 +93,7 @@ TEST_F(MpiTest, RefusesAnotherMpiAndSaysHowToGetOne) {
 
 TEST_F(MpiTest, StartsRanksHere) {
   for (const int version : {4, 5}) {
-    const MpiJob job = job_of({"-n", "3"}, version);
+    const Job job = job_of({"-n", "3"}, version);
     const std::string command = join(job.options.command, " ");
     EXPECT_THAT(command, testing::StartsWith("env -u MLX_RANK "));
     EXPECT_THAT(command, HasSubstr(" /opt/mpirun -n 3 "));
@@ -109,7 +109,7 @@ TEST_F(MpiTest, StartsRanksHere) {
 }
 
 TEST_F(MpiTest, PassesVariablesByTheEnvironment) {
-  const MpiJob job = job_of({"--env", "A=secret value", "--env", "B="});
+  const Job job = job_of({"--env", "A=secret value", "--env", "B="});
   const std::string command = join(job.options.command, " ");
   for (const char* name : {"-x A ", "-x B ", "-x MLX_BACKEND ", "-x OMP_NUM_THREADS "}) {
     EXPECT_THAT(command, HasSubstr(name));
@@ -121,7 +121,7 @@ TEST_F(MpiTest, PassesVariablesByTheEnvironment) {
 }
 
 TEST_F(MpiTest, LeavesTheNumberOfThreadsToTheUser) {
-  const MpiJob job = job_of({"--env", "OMP_NUM_THREADS=2"});
+  const Job job = job_of({"--env", "OMP_NUM_THREADS=2"});
   EXPECT_THAT(job.plan.environment, Contains(Pair("OMP_NUM_THREADS", "2")));
   EXPECT_THAT(job.plan.environment, Not(Contains(Pair("OMP_NUM_THREADS", "7"))));
 }
@@ -190,7 +190,7 @@ TEST_F(MpiTest, MakesAJobOfAPlan) {
   const EnvironmentMap environment{{"PATH", folder_}};
   Options options = options_of({"-n", "2", "--cwd", work, "--bind", "none"});
   options.command = {"program", "x"};
-  const MpiJob job = mpi_job(make_plan(options, {}), options, environment);
+  const Job job = mpi_job(make_plan(options, {}), options, environment);
   const std::string command = join(job.options.command, " ");
   EXPECT_THAT(command, HasSubstr(folder_ + "/mpirun "));
   EXPECT_THAT(command, HasSubstr("--map-by :OVERSUBSCRIBE"));
