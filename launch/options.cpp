@@ -30,10 +30,28 @@ Exit code: 0 when every rank ended with 0, otherwise that of the first rank that
 127 program not found, 130 Ctrl-C, 143 SIGTERM, 255 a host was lost or could not be reached.
 Ctrl-C once stops the ranks, twice kills them.)";
 
+// The names of an option and of its value, and a description in lines of some 70 letters.
 class HelpText : public CLI::Formatter {
  public:
   std::string make_usage(const CLI::App*, std::string) const override {
     return "Usage: mlx-launch [options] [--] program [arguments...]\n";
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    if (option->get_type_size() == 0) return "";
+    const std::string type = option->get_type_name();  // "N:INT in [1 - 4096]"
+    return " " + type.substr(0, type.find(':'));
+  }
+  std::string make_option_desc(const CLI::Option* option) const override {
+    constexpr size_t kWidth = 70;
+    std::string text;
+    size_t begin_of_line = 0;
+    for (const std::string& word : words_of(option->get_description())) {
+      const bool fits = text.size() + 1 + word.size() - begin_of_line <= kWidth;
+      if (!text.empty()) text += fits ? ' ' : '\n';
+      if (!fits) begin_of_line = text.size();
+      text += word;
+    }
+    return text;
   }
 };
 
