@@ -60,7 +60,8 @@ Loaded load_anew(const std::string& name) {
 
 const Library* load(const std::string& name, std::string* reason) {
   static std::mutex mutex;
-  static std::map<std::string, Loaded> loaded;
+  // Never destroyed: groups that end as late as the process does still call it.
+  static auto& loaded = *new std::map<std::string, Loaded>;
   const std::lock_guard lock(mutex);
   const std::string file = name.empty() ? "libmpi.so.40" : name;
   auto at = loaded.find(file);
