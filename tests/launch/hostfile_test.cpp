@@ -209,6 +209,22 @@ TEST(Hostfile, SaysThatAFileCannotBeRead) {
   }
 }
 
+TEST(Hostfile, OfTheDocumentIsRead) {
+  std::ifstream document(MLX_GOLDEN_DIR "/../../docs/launching.md");
+  std::string text;
+  bool inside = false;
+  for (std::string line; std::getline(document, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```json";
+    } else if (inside) {
+      text += line + "\n";
+    }
+  }
+  const Hostfile file = parse_hostfile(text, "launching.md");
+  EXPECT_EQ(file.backend, "ring");
+  EXPECT_EQ(file.hosts.size(), 4u);
+}
+
 TEST(Hostfile, IsReadFromAFile) {
   std::string path = (std::filesystem::temp_directory_path() / "mlx-hosts-XXXXXX").string();
   close(mkstemp(path.data()));
