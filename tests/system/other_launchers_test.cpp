@@ -53,6 +53,15 @@ TEST_F(OtherLaunchers, OfMpiAreUnderstood) {
   EXPECT_EQ(f.exit_code, 0) << f.err;
   EXPECT_TRUE(is_trained(f.out)) << f.out;
 }
+
+TEST_F(OtherLaunchers, OfMpiAreStartedByOurs) {
+  const Finished f =
+      run(MLX_LAUNCH " --backend mpi --hosts h1,h2 -n 2 --ssh '" + hosts_.ssh() +
+          "' --mpi-arg '--mca oob_tcp_if_include 10.77.0.0/24 --mca btl_tcp_if_include "
+          "10.77.0.0/24 --mca mpi_yield_when_idle 1' " LINEAR_REGRESSION);
+  EXPECT_EQ(f.exit_code, 0) << f.err;
+  EXPECT_TRUE(is_trained(f.out)) << f.out;
+}
 #endif
 
 }  // namespace
