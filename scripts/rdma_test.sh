@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build=$(realpath "${1:-build}")
-for program in distributed_ranks_test distributed_processes_test; do
+for program in distributed_ranks_test distributed_processes_test mlx-distributed-config; do
   if [ ! -x "$build/bin/$program" ]; then
     echo "rdma_test: $build/bin/$program is not built" >&2
     exit 1

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <sstream>
@@ -26,6 +27,9 @@ namespace mlx::launch::config {
 namespace {
 
 using core::distributed::Socket;
+
+// SIOCGIWNAME of linux/wireless.h, which does not go together with net/if.h.
+constexpr unsigned long kWirelessName = 0x8B01;
 
 std::string text_of(int family, const void* address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -53,29 +57,78 @@ bool is_link_local(const sockaddr* a) {
                                   : bytes[0] == 169 && bytes[1] == 254;
 }
 
-// The kernel knows the driver of each interface, also of those without a device.
-std::string driver_of(const Socket& any, const std::string& interface) {
-  ethtool_drvinfo info{};
-  info.cmd = ETHTOOL_GDRVINFO;
-  ifreq request{};
-  interface.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_data = reinterpret_cast<char*>(&info);
-  return ioctl(any.fd(), SIOCETHTOOL, &request) == 0 ? info.driver : "";
-}
+// Questions to the kernel about one interface, in the network namespace that we
+// are in; /sys may show another one's.
+class Device {
+ public:
+  explicit Device(const std::string& name)
+      : any_(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), name_(name) {}
 
-Interface inspect_interface(const Socket& any, const std::string& name) {
-  const std::string folder = "/sys/class/net/" + name;
+  std::string driver() const {
+    ethtool_drvinfo info{};
+    info.cmd = ETHTOOL_GDRVINFO;
+    return ask_driver(&info) ? info.driver : "";
+  }
+  /// -1: it does not say.
+  int64_t megabits() const {
+    ethtool_cmd link{};
+    link.cmd = ETHTOOL_GSET;
+    if (!ask_driver(&link)) return -1;
+    const auto speed = static_cast<int32_t>(ethtool_cmd_speed(&link));
+    return speed > 0 ? speed : -1;
+  }
+  int mtu() const {
+    ifreq request{};
+    return ask(SIOCGIFMTU, request) ? request.ifr_mtu : 0;
+  }
+  bool wireless() const {
+    ifreq request{};
+    return ask(kWirelessName, request);
+  }
+  /// The kind of hardware (ARPHRD_), and the address as text.
+  std::pair<int, std::string> hardware() const {
+    ifreq request{};
+    if (!ask(SIOCGIFHWADDR, request)) return {ARPHRD_ETHER, ""};
+    std::string mac;
+    for (int i = 0; i < 6; ++i) {
+      char two[4];
+      std::snprintf(two, sizeof two, "%s%02x", i > 0 ? ":" : "",
+                    static_cast<uint8_t>(request.ifr_hwaddr.sa_data[i]));
+      mac += two;
+    }
+    return {request.ifr_hwaddr.sa_family, mac};
+  }
+
+ private:
+  bool ask(unsigned long what, ifreq& request) const {
+    name_.copy(request.ifr_name, IFNAMSIZ - 1);
+    return ioctl(any_.fd(), what, &request) == 0;
+  }
+  bool ask_driver(void* command) const {
+    ifreq request{};
+    request.ifr_data = static_cast<char*>(command);
+    return ask(SIOCETHTOOL, request);
+  }
+
+  const Socket any_;
+  const std::string name_;
+};
+
+Interface inspect_interface(const std::string& name, unsigned flags) {
+  const Device device(name);
   Interface out;
   out.name = name;
-  out.driver = driver_of(any, name);
-  const bool wireless = access((folder + "/phy80211").c_str(), F_OK) == 0;
-  out.kind = kind_of_interface(static_cast<int>(file_number(folder + "/type", ARPHRD_ETHER)),
-                               out.driver, wireless);
-  out.mac = file_line(folder + "/address");
-  out.linked = file_number(folder + "/carrier", 0) == 1;
-  out.mtu = static_cast<int>(file_number(folder + "/mtu", 0));
-  out.megabits = file_number(folder + "/speed", -1);
-  if (out.kind == "thunderbolt") out.peer = file_line(folder + "/device/../device_name");
+  out.driver = device.driver();
+  const auto [type, mac] = device.hardware();
+  out.kind = kind_of_interface(type, out.driver, device.wireless());
+  out.mac = mac;
+  out.up = (flags & IFF_UP) != 0;
+  out.linked = (flags & IFF_RUNNING) != 0;
+  out.mtu = device.mtu();
+  out.megabits = device.megabits();
+  if (out.kind == "thunderbolt") {
+    out.peer = file_line("/sys/class/net/" + name + "/device/../device_name");
+  }
   return out;
 }
 
@@ -128,14 +181,12 @@ std::vector<Interface> inspect_interfaces() {
   ifaddrs* all = nullptr;
   if (getifaddrs(&all) != 0) return {};
   const AddressList list(all, freeifaddrs);
-  const Socket any(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   std::vector<Interface> out;
   for (const ifaddrs* a = all; a; a = a->ifa_next) {
     if (a->ifa_flags & IFF_LOOPBACK) continue;
     auto at = std::find_if(out.begin(), out.end(),
                            [&](const Interface& i) { return i.name == a->ifa_name; });
-    if (at == out.end()) at = out.insert(at, inspect_interface(any, a->ifa_name));
-    at->up = (a->ifa_flags & IFF_UP) != 0;
+    if (at == out.end()) at = out.insert(at, inspect_interface(a->ifa_name, a->ifa_flags));
     const bool address = a->ifa_addr && a->ifa_netmask &&
                          (a->ifa_addr->sa_family == AF_INET || a->ifa_addr->sa_family == AF_INET6);
     if (!address || is_link_local(a->ifa_addr)) continue;

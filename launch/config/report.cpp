@@ -12,7 +12,10 @@ namespace {
 using core::concat;
 using Rows = std::vector<std::vector<std::string>>;
 
-std::string counted(size_t n, const char* what) { return concat(n, " ", what, n == 1 ? "" : "s"); }
+template <typename Count>
+std::string counted(Count n, const char* what) {
+  return concat(n, " ", what, n == 1 ? "" : "s");
+}
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
@@ -94,8 +97,9 @@ std::string details_text(const Survey& survey) {
     const HostFacts& f = survey.facts(host);
     out += concat("\n", name_of(survey, host), ": ", f.hostname, ", ", f.system, ", Linux ",
                   f.kernel, ", ", f.machine, "\n");
-    out += concat("  ", f.processor.sockets, " sockets, ", f.processor.cores, " cores, ",
-                  f.processor.threads, " threads, ", f.processor.usable,
+    out += concat("  ", counted(f.processor.sockets, "socket"), ", ",
+                  counted(f.processor.cores, "core"), ", ", counted(f.processor.threads, "thread"),
+                  ", ", f.processor.usable,
                   " of them for us: ", or_dash(list_text(f.processor.features)), "\n");
     for (const NumaNode& n : f.processor.nodes) {
       out += concat("  memory node ", n.number, ": ", bytes_text(n.memory), ", processors ", n.cpus,
@@ -156,7 +160,9 @@ std::string choice_text(const Choice& choice) {
   for (const std::string& trouble : choice.troubles) out += concat("  problem: ", trouble, "\n");
   if (choice.hostfile.hosts.empty()) return out + "  There is no hostfile.\n";
   out += concat("  backend ", choice.backend,
-                choice.over == Over::automatic ? "" : concat(" over ", over_name(choice.over)),
+                choice.over == Over::automatic || choice.over == Over::rdma
+                    ? ""
+                    : concat(" over ", over_name(choice.over)),
                 choice.hostfile.hosts.size() < 2 ? ""
                 : choice.mesh                    ? ", full mesh"
                                                  : ", ring",

@@ -123,6 +123,18 @@ reference() {  # perftest on the wire, and ours beside it
   SECONDS=0
 }
 
+# Two "hosts", both this machine: the hostfile for its devices, which a check accepts.
+configure() {
+  local config=("$programs/mlx-distributed-config" --ssh "$here/ssh" --connect-timeout 60)
+  printf '#!/bin/sh\nfor command; do :; done\nexec sh -c "$command"\n' >"$here/ssh"
+  chmod +x "$here/ssh"
+  {
+    "${config[@]}" --hosts a,b --over rdma --seconds 0.05 --output-hostfile "$here/hosts.json" &&
+      grep '"rdma":\[null,.*rx01' "$here/hosts.json" && "${config[@]}" --check "$here/hosts.json"
+  } >"$here/output" 2>&1 </dev/null
+  report "the hostfile of mlx-distributed-config" $?
+}
+
 wire='[[null, "rxa"], ["rxb", null]]'
 
 make_device rx01 10.2.0.1
@@ -131,6 +143,7 @@ make_device rx12 10.2.2.1
 make_wire
 wait_for_ports
 report "devices" $?
+configure
 
 gtest "the suite, 2 and 3 ranks as threads on one device" distributed_ranks_test '*/rdma*'
 gtest "processes, a killed and a stopped rank" distributed_processes_test '*/rdma*'

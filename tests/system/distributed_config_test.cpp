@@ -2,7 +2,9 @@
 // something is wrong, and that it leaves nothing.
 
 #include <gmock/gmock.h>
+#include <pty.h>
 #include <signal.h>
+#include <sys/wait.h>
 
 #include <filesystem>
 #include <fstream>
@@ -58,6 +60,11 @@ class Config : public testing::Test {
     EXPECT_EQ(f.exit_code, exit_code) << f.out << f.err;
     EXPECT_EQ(f.err, "");
     return json::parse(f.out);
+  }
+  /// Once its sshd has seen all earlier connections end: stopped it would not bury them.
+  void silence(int host) const {
+    while (!hosts_.processes(host).empty()) usleep(1000);
+    hosts_.stop_answering(host);
   }
   std::string file() const { return hosts_.folder() + "/hosts.json"; }
 
@@ -166,6 +173,44 @@ TEST_F(Config, ABlockedPortIsNamedAndOpenedOnRequest) {
   EXPECT_THAT(done.out, HasSubstr("Nothing is wrong."));
 }
 
+// Types yes at a terminal when asked; what was seen there.
+std::string say_yes(const Words& words) {
+  int terminal = -1;
+  const pid_t pid = forkpty(&terminal, nullptr, nullptr, nullptr);
+  if (pid == 0) {
+    std::vector<char*> arguments;
+    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+    arguments.push_back(nullptr);
+    execv(arguments[0], arguments.data());
+    _exit(99);
+  }
+  std::string seen;
+  char buffer[4096];
+  bool answered = false;
+  for (ssize_t n; (n = read(terminal, buffer, sizeof buffer)) > 0;) {
+    seen.append(buffer, static_cast<size_t>(n));
+    if (!answered && seen.find("Type yes: ") != std::string::npos) {
+      answered = write(terminal, "yes\n", 4) == 4;
+    }
+  }
+  close(terminal);
+  int status = 0;
+  waitpid(pid, &status, 0);
+  EXPECT_EQ(status, 0) << seen;
+  return seen;
+}
+
+TEST_F(Config, AsksAPersonBeforeItRunsCommandsAndShowsProgress) {
+  hosts_.run(1, "ip link set dev eth0 mtu 1400");
+  const std::string seen = say_yes({MLX_DISTRIBUTED_CONFIG, "--ssh", hosts_.ssh(), "--hosts",
+                                    "h1,h2,h3", "--seconds", "0.05", "--auto-setup"});
+  EXPECT_THAT(
+      seen,
+      AllOf(HasSubstr("\r\x1b[KConnecting ..."), HasSubstr("an MTU of 1500, not 1400"),
+            HasSubstr("h2: ip link set dev eth0 mtu 1500: done"), HasSubstr("Nothing is wrong.")));
+  EXPECT_THAT(hosts_.run(1, "ip link show dev eth0"), HasSubstr("mtu 1500"));
+}
+
 TEST_F(Config, HostsThatDoNotReachEachOther) {
   hosts_.networks().part(0, 1);  // over IPv4 alone
   const json over_ipv6 = run_json({"--seconds", "0.05", "--hosts", "h1,h2,h3"}, 0);
@@ -183,7 +228,7 @@ TEST_F(Config, HostsThatDoNotReachEachOther) {
 }
 
 TEST_F(Config, WhoDoesNotAnswerIsNamedAndLeftOutOnRequest) {
-  hosts_.stop_answering(2);
+  silence(2);
   const Words words{"--seconds", "0.05", "--hosts", "h1,h2,h3", "--connect-timeout", "2"};
   const json lost = run_json(words, 1);
   EXPECT_THAT(problems(lost), ElementsAre(HasSubstr("h3: ")));
@@ -232,7 +277,7 @@ TEST_F(Config, ATalkativeLoginShellDoesNotDisturb) {
 }
 
 TEST_F(Config, CtrlCEndsEverything) {
-  hosts_.stop_answering(2);
+  silence(2);
   Command& command = start({"--hosts", "h1,h2,h3", "--verbose", "--connect-timeout", "30"});
   while (hosts_.processes(0, "--probe").empty()) usleep(1000);
   kill(command.pid(), SIGINT);
