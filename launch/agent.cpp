@@ -102,8 +102,8 @@ bool has(const Variables& variables, const std::string& name) {
 }
 
 /// A generation of the job that could be started.
-struct Job {
-  explicit Job(Prepare what);
+struct Generation {
+  explicit Generation(Prepare what);
   EnvironmentMap environment_of(const RankPlan& rank, const Placement& placement) const;
 
   Prepare plan;
@@ -113,7 +113,7 @@ struct Job {
 };
 
 // Errors: LaunchError.
-Job::Job(Prepare what)
+Generation::Generation(Prepare what)
     : plan(std::move(what)),
       files(plan.files),
       environment(job_environment(inherited_environment(), plan.environment)) {
@@ -127,7 +127,7 @@ Job::Job(Prepare what)
                          path == environment.end() ? "/usr/bin:/bin" : path->second, plan.python);
 }
 
-EnvironmentMap Job::environment_of(const RankPlan& rank, const Placement& placement) const {
+EnvironmentMap Generation::environment_of(const RankPlan& rank, const Placement& placement) const {
   EnvironmentMap out = environment;
   for (const auto& [name, value] : files.variables()) out[name] = value;
   for (const auto& [name, value] : rank.environment) out[name] = value;
@@ -164,7 +164,7 @@ class Agent {
   std::optional<Prepare> asked_;
   bool go_ = false;
 
-  std::optional<Job> job_;
+  std::optional<Generation> job_;
   std::optional<Crew> crew_;
   std::optional<Input> input_;
   uint64_t taken_ = 0;  // as reported

@@ -242,7 +242,6 @@ void Supervisor::stop_all() {
   phase_ = Phase::stopping;
   phase_ends_ = Clock::now() + options_.grace + kUnkillable;
   meeting_place_.close();
-  for (Rank& rank : ranks_) rank.stopped = rank.started && !rank.ended;
   for (Member& member : members_) member.over = member.over || !gone_ahead_;
   send_all(FrameType::stop);
 }

@@ -48,7 +48,7 @@ class Supervisor {
     pid_t pid = -1;
     bool started = false;
     bool ended = false;
-    bool stopped = false;  // it still ran when we began to stop
+    bool stopped = false;  // it ended after we had begun to stop all
   };
 
   void run_generation();

@@ -217,6 +217,7 @@ void Supervisor::on_output(Member& member, std::string_view payload) {
 void Supervisor::on_ended(const Ended& end) {
   Rank& rank = rank_at(end.rank);
   rank.ended = true;
+  rank.stopped = phase_ == Phase::stopping;
   note(concat("Rank ", end.rank, place_of(end.rank), " (process ", rank.pid, ") ",
               describe_end(end.wait_status), "."));
   if (end.wait_status != 0) verdict_.rank_failed(end, Clock::now());
@@ -276,7 +277,8 @@ std::string Supervisor::epilogue() const {
     const int number = static_cast<int>(i);
     const bool blamed = (rank_failed && verdict_.rank().rank == number) ||
                         (host_lost && index_of(ranks_[i].member) == verdict_.host());
-    if (ranks_[i].stopped && !blamed) stopped.push_back(number);
+    const bool unheard_of = ranks_[i].started && !ranks_[i].ended;
+    if ((ranks_[i].stopped || unheard_of) && !blamed) stopped.push_back(number);
   }
   if (rank_failed) {
     const auto rank = static_cast<size_t>(verdict_.rank().rank);

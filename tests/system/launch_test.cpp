@@ -13,6 +13,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -57,10 +58,11 @@ class Launch : public testing::Test {
     return checked(start_script(ranks, script, options).wait());
   }
 
-  Finished checked(Finished finished) {
+  Finished checked(Finished finished, std::set<std::string> files = {}) {
+    files.insert({"in", "out", "err"});
     EXPECT_THAT(command_->processes(), IsEmpty());
     for (const auto& file : fs::directory_iterator(setting_.folder)) {
-      EXPECT_THAT(file.path().filename().string(), testing::AnyOf("in", "out", "err"));
+      EXPECT_TRUE(files.contains(file.path().filename().string())) << file.path();
     }
     return finished;
   }
@@ -275,6 +277,73 @@ TEST_F(Launch, CopiesStandardInputToEveryRank) {
 
 TEST_F(Launch, ClosesStandardInputAtItsEnd) {
   EXPECT_EQ(run_script(2, "cat; echo end").out, "end\nend\n");
+}
+
+TEST_F(Launch, GivesStandardInputToTheRankThatIsNamed) {
+  setting_.input = "hello\n";
+  const struct {
+    const char* whom;
+    const char* first;
+    const char* second;
+  } rows[] = {
+      {"1", "0:\n", "1:hello\n"}, {"none", "0:\n", "1:\n"}, {"all", "0:hello\n", "1:hello\n"}};
+  for (const auto& row : rows) {
+    const Finished f = run_script(2, "echo $MLX_RANK:$(cat)", {"--stdin", row.whom});
+    EXPECT_EQ(by_rank(f.out).at("0"), row.first) << row.whom;
+    EXPECT_EQ(by_rank(f.out).at("1"), row.second) << row.whom;
+  }
+}
+
+TEST_F(Launch, WritesFilesOfWhatTheRanksSay) {
+  const std::string logs = setting_.folder + "/logs/of/job";
+  const Finished f = checked(start_script(2, "printf 'out %s' $MLX_RANK; echo err $MLX_RANK >&2",
+                                          {"--log-dir", logs, "--quiet-ranks", "1", "--tag-output"})
+                                 .wait(),
+                             {"logs"});
+  EXPECT_EQ(f.exit_code, 0) << f.err;
+  EXPECT_EQ(f.out, "[0]: out 0\n");
+  EXPECT_EQ(f.err, "[0]: err 0\n");
+  const auto content = [&](const std::string& name) {
+    std::ifstream file(logs + "/" + name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  EXPECT_EQ(content("0.out"), "out 0");
+  EXPECT_EQ(content("1.out"), "out 1");
+  EXPECT_EQ(content("0.err"), "err 0\n");
+  EXPECT_EQ(content("1.err"), "err 1\n");
+}
+
+TEST_F(Launch, EndsAJobWhoseFilesCannotBeWritten) {
+  const std::string logs = setting_.folder + "/logs";
+  fs::create_directory(logs);
+  fs::create_symlink("/dev/full", logs + "/1.out");
+  Finished f = checked(start_script(2, "echo $MLX_RANK; exec sleep 50", {"--log-dir", logs}).wait(),
+                       {"logs"});
+  EXPECT_EQ(f.exit_code, 1);
+  EXPECT_THAT(f.err,
+              AllOf(HasSubstr("/logs/1.out: No space left"), HasSubstr("Stopped ranks 0, 1.")));
+  f = checked(start_script(1, "echo no", {"--log-dir", "/proc/logs"}).wait(), {"logs"});
+  EXPECT_EQ(f.exit_code, 1);
+  EXPECT_THAT(f.err, HasSubstr("--log-dir"));
+  EXPECT_EQ(f.out, "");
+}
+
+TEST_F(Launch, ColoursTagsWhenAsked) {
+  const Finished f = run_script(1, "echo hi", {"--tag-output", "--color", "always"});
+  EXPECT_EQ(f.out, "\x1b[36m[0]: \x1b[0mhi\n");
+  EXPECT_EQ(run_script(1, "echo hi", {"--tag-output"}).out, "[0]: hi\n");
+}
+
+TEST_F(Launch, NamesAnAgentThatIsKilled) {
+  Command& job = start_script(1, "echo $PPID up; sleep 50");
+  kill(std::stoi(job.wait_for_output("up")), SIGKILL);
+  const Finished f = job.wait();
+  EXPECT_EQ(f.exit_code, 255);
+  EXPECT_THAT(f.err, HasSubstr("its agent was killed by signal 9 (SIGKILL)"));
+  for (int turn = 0; turn < 500 && !job.processes().empty(); ++turn) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_THAT(job.processes(), IsEmpty());  // its watchdog has ended the rank
 }
 
 TEST_F(Launch, StopsWhenNobodyReadsItsOutput) {
