@@ -4,7 +4,7 @@
 
 namespace mlx::launch {
 
-/// Starts the job on this host and stays until it is over. For a process that
+/// Starts the job on its hosts and stays until it is over. For a process that
 /// does nothing else: it takes over its signals, its children and its environment.
 ///
 /// Returns the exit code of the job.

@@ -110,7 +110,8 @@ void Supervisor::connect(Member& member) {
 bool Supervisor::start_again() {
   const bool failed =
       verdict_.cause() == Verdict::Cause::rank || verdict_.cause() == Verdict::Cause::host;
-  if (!failed || told_to_end_ || restarts_ == options_.max_restarts) return false;
+  const bool ran = gone_ahead_ || restarts_ > 0;  // else it will not do so next time
+  if (!failed || !ran || told_to_end_ || restarts_ == options_.max_restarts) return false;
   ++restarts_;
   output_.say(concat("mlx-launch: Restart ", restarts_, " of ", options_.max_restarts, " because ",
                      cause_of_end(), ".\n"));

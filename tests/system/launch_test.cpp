@@ -426,6 +426,30 @@ TEST_F(Launch, KeepsTheProgressBarBelowTheOtherLinesOnATerminal) {
   EXPECT_EQ(seen, "\r1 132 10%\r\x1b[Kother\r\n\r1 132 10% done\r\n");
 }
 
+TEST_F(Launch, ColoursTagsOnATerminalUnlessToldNotTo) {
+  const struct {
+    const char* no_color;
+    const char* seen;
+  } rows[] = {{"", "\x1b[36m[0]: \x1b[0mhi\r\n"}, {"1", "[0]: hi\r\n"}};
+  for (const auto& row : rows) {
+    int terminal, end;
+    ASSERT_EQ(openpty(&terminal, &end, nullptr, nullptr, nullptr), 0);
+    setting_.output_fd = end;
+    setenv("NO_COLOR", row.no_color, 1);
+    Command& job = start_script(1, "echo hi", {"--tag-output"});
+    unsetenv("NO_COLOR");
+    close(end);
+    char buffer[4096];
+    std::string seen;
+    for (ssize_t n; (n = read(terminal, buffer, sizeof buffer)) > 0;) {
+      seen.append(buffer, static_cast<size_t>(n));
+    }
+    close(terminal);
+    EXPECT_EQ(checked(job.wait()).exit_code, 0);
+    EXPECT_EQ(seen, row.seen);
+  }
+}
+
 TEST_F(Launch, StartsSixtyFourRanksInTwoSeconds) {
   const Finished f = run_script(64, "echo $MLX_RANK:");
   EXPECT_EQ(by_rank(f.out).size(), 64u);
