@@ -143,7 +143,7 @@ void Check::backend(int host) {
     if (!gpu) missing("a GPU with the driver nvidia");
   } else if (hostfile_.backend == "mpi") {
     if (f.programs.count("mpirun") == 0) missing("mpirun");
-  } else if (hostfile_.backend != "" && hostfile_.backend != "ring") {
+  } else if (is_rdma(hostfile_.backend)) {
     if (f.rdma.devices.empty()) missing("an RDMA device");
   }
 }

@@ -56,10 +56,6 @@ class Chooser {
   Choice out_;
 };
 
-bool is_rdma_backend(const std::string& backend) {
-  return backend == "rdma" || backend == "jaccl" || backend == "jaccl-ring";
-}
-
 bool complete(const Levels& levels) {
   for (size_t i = 0; i < levels.size(); ++i) {
     for (size_t j = 0; j < levels.size(); ++j) {
@@ -123,7 +119,7 @@ bool Chooser::decide_rdma(bool asked) {
 }
 
 void Chooser::decide_medium() {
-  const bool asked = wishes_.over == Over::rdma || is_rdma_backend(wishes_.backend);
+  const bool asked = wishes_.over == Over::rdma || is_rdma(wishes_.backend);
   if (asked || (wishes_.over == Over::automatic && wishes_.backend.empty())) {
     if (decide_rdma(asked)) {
       out_.over = Over::rdma;

@@ -45,6 +45,28 @@ class Progress {
   const bool verbose_, terminal_;
 };
 
+// A host that is listed again stands for more ranks; it is asked once. Rows of an
+// rdma matrix belong to the place in the list.
+std::vector<Host> distinct(const std::vector<Host>& hosts) {
+  std::vector<Host> out;
+  for (const Host& host : hosts) {
+    const auto same = std::find_if(out.begin(), out.end(), [&](const Host& other) {
+      return other.same_login(host) && other.rdma.empty() && host.rdma.empty();
+    });
+    if (same == out.end()) {
+      out.push_back(host);
+      continue;
+    }
+    same->slots += host.slots;
+    for (const std::string& ip : host.ips) {
+      if (std::find(same->ips.begin(), same->ips.end(), ip) == same->ips.end()) {
+        same->ips.push_back(ip);
+      }
+    }
+  }
+  return out;
+}
+
 Survey look(const ConfigOptions& options, const std::vector<Host>& hosts) {
   Progress progress(options.verbose);
   SurveySetting setting{.shell = options.shell,
@@ -54,9 +76,9 @@ Survey look(const ConfigOptions& options, const std::vector<Host>& hosts) {
   return run_survey(hosts, setting);
 }
 
-Result examine(const ConfigOptions& options, const Hostfile& file, const std::vector<Host>& hosts) {
+Result examine(const ConfigOptions& options, const Hostfile& file) {
   Result result;
-  result.survey = look(options, hosts);
+  result.survey = look(options, file.hosts);
   result.findings = findings_of(result.survey);
   result.checked = options.check;
   if (options.check) {
@@ -66,7 +88,7 @@ Result examine(const ConfigOptions& options, const Hostfile& file, const std::ve
   }
   result.choice = choose(result.survey, options.wishes);
   if (options.auto_setup) result.setup = setup_steps(result.survey, options.wishes);
-  const bool lost = result.survey.usable_hosts().size() < hosts.size();
+  const bool lost = result.survey.usable_hosts().size() < file.hosts.size();
   if (lost && options.ignore_unreachable) {
     for (Finding& f : result.findings) f.problem &= f.kind != "host";
   } else if (lost) {
@@ -142,14 +164,14 @@ bool is_fine(const Result& result) {
 int configure(const ConfigOptions& options) {
   Hostfile file;
   if (!options.hostfile.empty()) file = read_hostfile(options.hostfile);
-  const std::vector<Host> hosts = options.hostfile.empty() ? options.hosts : file.hosts;
-  Result result = examine(options, file, hosts);
+  file.hosts = distinct(options.hostfile.empty() ? options.hosts : file.hosts);
+  Result result = examine(options, file);
   bool fine = true;
   if (!result.setup.empty()) {
     print(stderr, setup_text(result));
     if (may_set_up(options)) {
       fine = set_up(options, result);
-      result = examine(options, file, hosts);
+      result = examine(options, file);
     }
   }
   show(options, result);

@@ -54,6 +54,10 @@ const char* over_name(Over over) {
   return "?";
 }
 
+bool is_rdma(const std::string& backend) {
+  return backend == "rdma" || backend == "jaccl" || backend == "jaccl-ring";
+}
+
 std::vector<RdmaLink> rdma_links(const Survey& survey) {
   std::vector<RdmaLink> links;
   const std::vector<int> hosts = survey.usable_hosts();

@@ -14,6 +14,9 @@ enum class Over { automatic, ethernet, rdma, thunderbolt };
 
 const char* over_name(Over over);
 
+/// Whether a backend of that name moves data by RDMA: rdma, jaccl, jaccl-ring.
+bool is_rdma(const std::string& backend);
+
 /// A way between two hosts over which RDMA goes.
 struct RdmaLink {
   int from = 0, to = 0;  ///< numbers of hosts, from < to

@@ -160,7 +160,7 @@ void make_sense(ConfigOptions& options, const Words& words) {
 // What contradicts; empty: nothing.
 std::string contradiction(const ConfigOptions& options) {
   const std::string& backend = options.wishes.backend;
-  const bool rdma = backend == "rdma" || backend == "jaccl" || backend == "jaccl-ring";
+  const bool rdma = is_rdma(backend);
   const Over over = options.wishes.over;
   if (options.hosts.empty() && options.hostfile.empty()) {
     return "Which hosts? Expected --hosts, --hostfile or --check.";

@@ -115,15 +115,15 @@ Session::Session(const Host& host, const RemoteShell& shell) : state_(std::make_
       session_command(host, shell, std::filesystem::read_symlink("/proc/self/exe").string());
   try {
     const char* path = std::getenv("PATH");
-    state_->process =
-        start_process(find_program(words, "", path ? path : ""), inherited_environment(), "");
+    const Program program = find_program(words, "", path ? path : "");
+    const std::lock_guard lock(groups_mutex);  // a signal now comes before it starts, or ends it
+    state_->process = start_process(program, inherited_environment(), "");
+    groups().insert(state_->process.pid);
   } catch (const LaunchError& error) {
     throw HostLost(error.what());
   }
   set_nonblocking(state_->process.output);
   set_nonblocking(state_->process.errors);
-  const std::lock_guard lock(groups_mutex);
-  groups().insert(state_->process.pid);
 }
 
 Session::~Session() {
@@ -251,6 +251,7 @@ void end_sessions_by_signals() {
     sigwait(&set, &number);
     const std::lock_guard lock(groups_mutex);
     for (const pid_t group : groups()) kill(-group, SIGKILL);
+    for (const pid_t group : groups()) waitpid(group, nullptr, 0);
     _exit(128 + number);
   }).detach();
 }

@@ -61,11 +61,8 @@ class Config : public testing::Test {
     EXPECT_EQ(f.err, "");
     return json::parse(f.out);
   }
-  /// Once its sshd has seen all earlier connections end: stopped it would not bury them.
-  void silence(int host) const {
-    while (!hosts_.processes(host).empty()) usleep(1000);
-    hosts_.stop_answering(host);
-  }
+  /// Its sshd goes on, and buries the connections that have ended.
+  void answer_again(int host) const { hosts_.run(host, "kill -CONT 1"); }
   std::string file() const { return hosts_.folder() + "/hosts.json"; }
 
   SshHosts hosts_{3};
@@ -123,6 +120,13 @@ TEST_F(Config, WritesAHostfileThatItsCheckAccepts) {
   EXPECT_THAT(check.out, HasSubstr("Nothing is wrong."));
 }
 
+TEST_F(Config, AHostThatIsListedTwiceIsAskedOnce) {
+  const json r = run_json({"--seconds", "0", "--hosts", "h1,h2,h1"}, 0);
+  EXPECT_EQ(r["hosts"].size(), 2u);
+  EXPECT_EQ(r["hostfile"]["hosts"][0]["slots"], 2);
+  EXPECT_FALSE(path(r, "h1", "h2").contains("forth_bps"));
+}
+
 TEST_F(Config, PrintsOnlyAHostfileOnRequestAndAGraph) {
   const Finished f = run({"--seconds", "0.05", "--hosts", "h1,h2", "--output-hostfile", "-"});
   EXPECT_EQ(json::parse(f.out)["hosts"].size(), 2u);
@@ -170,7 +174,7 @@ TEST_F(Config, ABlockedPortIsNamedAndOpenedOnRequest) {
   const Finished done = run(setup);
   EXPECT_EQ(done.exit_code, 0) << done.out << done.err;
   EXPECT_THAT(done.err, HasSubstr("accept: done"));
-  EXPECT_THAT(done.out, HasSubstr("Nothing is wrong."));
+  EXPECT_THAT(done.out, Not(HasSubstr("problem: ")));
 }
 
 // Types yes at a terminal when asked; what was seen there.
@@ -207,7 +211,7 @@ TEST_F(Config, AsksAPersonBeforeItRunsCommandsAndShowsProgress) {
   EXPECT_THAT(
       seen,
       AllOf(HasSubstr("\r\x1b[KConnecting ..."), HasSubstr("an MTU of 1500, not 1400"),
-            HasSubstr("h2: ip link set dev eth0 mtu 1500: done"), HasSubstr("Nothing is wrong.")));
+            HasSubstr("h2: ip link set dev eth0 mtu 1500: done"), Not(HasSubstr("problem: "))));
   EXPECT_THAT(hosts_.run(1, "ip link show dev eth0"), HasSubstr("mtu 1500"));
 }
 
@@ -228,7 +232,7 @@ TEST_F(Config, HostsThatDoNotReachEachOther) {
 }
 
 TEST_F(Config, WhoDoesNotAnswerIsNamedAndLeftOutOnRequest) {
-  silence(2);
+  hosts_.stop_answering(2);
   const Words words{"--seconds", "0.05", "--hosts", "h1,h2,h3", "--connect-timeout", "2"};
   const json lost = run_json(words, 1);
   EXPECT_THAT(problems(lost), ElementsAre(HasSubstr("h3: ")));
@@ -238,6 +242,7 @@ TEST_F(Config, WhoDoesNotAnswerIsNamedAndLeftOutOnRequest) {
   const json r = run_json(without, 0);
   EXPECT_EQ(r["hostfile"]["hosts"].size(), 2u);
   EXPECT_EQ(r["findings"][0]["kind"], "host");
+  answer_again(2);
 }
 
 TEST_F(Config, HostKeysAndLoginsAreExplainedAndNothingIsAskedFor) {
@@ -277,13 +282,23 @@ TEST_F(Config, ATalkativeLoginShellDoesNotDisturb) {
 }
 
 TEST_F(Config, CtrlCEndsEverything) {
-  silence(2);
+  hosts_.stop_answering(2);
   Command& command = start({"--hosts", "h1,h2,h3", "--verbose", "--connect-timeout", "30"});
   while (hosts_.processes(0, "--probe").empty()) usleep(1000);
   kill(command.pid(), SIGINT);
   const Finished f = command.wait();
   EXPECT_EQ(f.exit_code, 130);
   EXPECT_THAT(f.seconds, Lt(20));
+  EXPECT_THAT(command.processes(), IsEmpty());
+  answer_again(2);
+}
+
+TEST_F(Config, KilledItLeavesNothingEither) {
+  Command& command = start({"--hosts", "h1,h2", "--verbose", "--seconds", "5"});
+  while (hosts_.processes(0, "--probe").empty()) usleep(1000);
+  kill(command.pid(), SIGKILL);
+  EXPECT_EQ(command.wait().exit_code, 128 + SIGKILL);
+  EXPECT_THAT(hosts_.leftovers(), IsEmpty());
   EXPECT_THAT(command.processes(), IsEmpty());
 }
 

@@ -181,6 +181,8 @@ TEST(Check, BackendsFindWhatTheyNeed) {
     EXPECT_THAT(found(file, s), ElementsAre("Backend " + backend + " needs " + needed +
                                             ", which h0 does not have."));
   }
+  file.backend = "any";
+  EXPECT_THAT(found(file, s), IsEmpty());
   file.backend = "nccl";
   EXPECT_THAT(found(file, s), ElementsAre(HasSubstr("libnccl.so.2"), HasSubstr("a GPU")));
 }
