@@ -8,6 +8,7 @@
 #include "mlx/core/cpu/indexing.h"
 #include "mlx/core/cpu/linalg.h"
 #include "mlx/core/cpu/matmul.h"
+#include "mlx/core/cpu/quantized.h"
 #include "mlx/core/cpu/random.h"
 #include "mlx/core/cpu/reduce.h"
 #include "mlx/core/cpu/scan.h"
@@ -21,6 +22,7 @@
 #include "mlx/core/ops/indexing_ops.h"
 #include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/ops/matmul_ops.h"
+#include "mlx/core/ops/quantized_ops.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/shape_ops.h"
 #include "mlx/core/ops/sort_ops.h"
@@ -85,6 +87,14 @@ const Row kKernels[] = {
     // products
     {&kMatmul, matmul},
     {&kAddmm, addmm},
+    // quantization
+    {&kQuantize, quantize},
+    {&kDequantize, dequantize},
+    {&kRoundTrip, quantize_round_trip},
+    {&kToFp8, to_fp8},
+    {&kFromFp8, from_fp8},
+    {&kQuantizedMatmul, quantized_matmul},
+    {&kGatherQmm, gather_qmm},
     // convolutions
     {&kConvolution, convolution},
     {&kConvolutionWeightGrad, convolution_weight_grad},

@@ -1,0 +1,323 @@
+// Products with packed matrices. Few rows of x: dot products with the codes, each of which is read
+// once and never stored. Many rows: strips of the matrix are unpacked and multiplied by gemm.
+
+#include <algorithm>
+#include <functional>
+#include <numeric>
+
+#include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/gemm.h"
+#include "mlx/core/cpu/index_positions.h"
+#include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/quantized.h"
+#include "mlx/core/cpu/quantized_matrix.h"
+#include "mlx/core/graph/node.h"
+
+namespace mlx::core::cpu {
+namespace {
+
+// Rows of x up to which unpacking does not pay.
+constexpr int64_t kFewRows = 16;
+// Rows of the matrix whose scales are prepared together.
+constexpr int64_t kSliceRows = 16;
+// Elements of an unpacked strip: they fit the cache of a core.
+constexpr int64_t kStripElements = 1 << 18;
+// Codes that are worth a thread.
+constexpr int64_t kGrain = 1 << 16;
+
+int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
+
+array scratch(int64_t elements, Dtype dtype) {
+  array out = make_array({elements}, dtype);
+  allocate(out);
+  return out;
+}
+
+/// Some rows of x times one of the matrices: out[rows][outer] = x[rows][inner] w.
+struct Product {
+  const QuantizedMatrix& w;
+  int64_t matrix;  ///< which of the batch
+  bool transpose;
+  int64_t inner, outer;
+  int64_t rows;
+  const void* x;
+  void* out;
+  Dtype dtype;  ///< of x and out: float32, or bfloat16 if gemm takes it
+
+  int64_t first_row() const { return matrix * (transpose ? outer : inner); }
+};
+
+// ---- few rows
+
+/// Rows of x in the order in which the codes come, and their sums over groups.
+class ArrangedRows {
+ public:
+  ArrangedRows(const Product& p, const DotLayout& layout)
+      : blocks_(rounded_up(p.inner, layout.block()) / layout.block()),
+        groups_(rounded_up(p.w.groups(), layout.lanes) + layout.lanes),
+        columns_(p.rows == 1 ? 1 : rounded_up(p.rows, kDotColumns)),
+        row_(blocks_ * layout.block()),
+        storage_(scratch(columns_ * (row_ + groups_), float32)) {
+    std::fill_n(storage_.data<float>(), storage_.size(), 0.0f);
+    const auto* x = static_cast<const float*>(p.x);
+    for (int64_t r = 0; r < p.rows; ++r) {
+      arrange(row(r), x + r * p.inner, p.inner, layout);
+      sum_groups(sums(r), x + r * p.inner, p.w.groups(), p.w.format().group);
+    }
+  }
+
+  int64_t blocks() const { return blocks_; }
+  /// Room for the groups of a row, as Dot wants it.
+  int64_t groups() const { return groups_; }
+  float* row(int64_t r) { return storage_.data<float>() + r * row_; }
+  float* sums(int64_t r) { return storage_.data<float>() + columns_ * row_ + r * groups_; }
+
+ private:
+  static void arrange(float* to, const float* x, int64_t count, const DotLayout& layout) {
+    if (!layout.interleaved) {
+      std::copy_n(x, count, to);
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t within = i % layout.block();
+      const int64_t step = within % layout.steps, lane = within / layout.steps;
+      to[i - within + step * layout.lanes + lane] = x[i];
+    }
+  }
+
+  static void sum_groups(float* to, const float* x, int64_t groups, int64_t group) {
+    for (int64_t g = 0; g < groups; ++g, x += group) {
+      to[g] = static_cast<float>(std::accumulate(x, x + group, 0.0));
+    }
+  }
+
+  int64_t blocks_, groups_, columns_, row_;
+  array storage_;
+};
+
+// The rows [begin, end) of the matrix, at most kSliceRows.
+void dot_slice(const Product& p, ArrangedRows& x, float* parameters, int64_t begin, int64_t end) {
+  const int64_t first = p.first_row() + begin, groups = x.groups();
+  float* biases = p.w.has_biases() ? parameters + kSliceRows * groups : nullptr;
+  for (int64_t r = 0; r < end - begin; ++r) {
+    p.w.scales(parameters + r * groups, first + r, 0, p.w.groups());
+    if (biases != nullptr) p.w.biases(biases + r * groups, first + r, 0, p.w.groups());
+  }
+  const CodeLoops& loops = quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))];
+  Dot dot{.words = p.w.words(first),
+          .row_words = p.w.row_words(),
+          .rows = end - begin,
+          .group = p.w.format().group,
+          .scales = parameters,
+          .biases = biases,
+          .groups = groups,
+          .blocks = x.blocks(),
+          .out_stride = p.outer};
+  for (int64_t row = 0; row < p.rows; row += kDotColumns) {
+    dot.x = x.row(row);
+    dot.sums = x.sums(row);
+    dot.out = static_cast<float*>(p.out) + row * p.outer + begin;
+    dot.columns = std::min(kDotColumns, p.rows - row);
+    (p.rows == 1 ? loops.dot : loops.dot_columns)(dot);
+  }
+}
+
+void multiply_by_dots(const Product& p) {
+  ArrangedRows x(p, quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))].layout);
+  const int64_t slices = rounded_up(p.outer, kSliceRows) / kSliceRows;
+  const int64_t grain = 1 + kGrain / (kSliceRows * p.inner);
+  parallel_for(slices, grain, [&](int64_t begin, int64_t end) {
+    array parameters = scratch(2 * kSliceRows * x.groups(), float32);
+    std::fill_n(parameters.data<float>(), parameters.size(), 0.0f);
+    for (int64_t s = begin; s < end; ++s) {
+      dot_slice(p, x, parameters.data<float>(), s * kSliceRows,
+                std::min(p.outer, (s + 1) * kSliceRows));
+    }
+  });
+}
+
+// ---- many rows
+
+/// Unpacks strips of columns of the product: [columns][inner] if transposed, else
+/// [inner][columns].
+class Strip {
+ public:
+  Strip(const Product& p, int64_t columns)
+      : p_(p),
+        is_narrow_(p.dtype != float32),
+        longest_(p.transpose ? p.inner : columns),
+        strip_(scratch(columns * p.inner, p.dtype)),
+        // A row in float32, and scales and biases.
+        row_(scratch(longest_ + 2 * longest_ / p.w.format().group, float32)) {}
+
+  const void* unpack(int64_t begin, int64_t end) {
+    const int64_t rows = p_.transpose ? end - begin : p_.inner;
+    const int64_t first = p_.transpose ? 0 : begin;
+    const int64_t count = p_.transpose ? p_.inner : end - begin;
+    const int64_t first_row = p_.first_row() + (p_.transpose ? begin : 0);
+    auto* out = strip_.data<std::byte>();
+    auto* wide = row_.data<float>();
+    for (int64_t r = 0; r < rows; ++r, out += count * p_.dtype.size()) {
+      float* to = is_narrow_ ? wide : reinterpret_cast<float*>(out);
+      p_.w.unpack(to, first_row + r, first, count, wide + longest_);
+      if (is_narrow_) narrow_to(p_.dtype, out, wide, count);
+    }
+    return strip_.data<void>();
+  }
+
+ private:
+  const Product& p_;
+  bool is_narrow_;
+  int64_t longest_;
+  array strip_, row_;
+};
+
+int64_t strip_columns(const Product& p) {
+  const int64_t fits = std::max<int64_t>(16, kStripElements / p.inner);
+  const int64_t share = (p.outer + thread_count() - 1) / thread_count();
+  // Whole groups of any size.
+  return rounded_up(std::min(fits, share), p.transpose ? 1 : 128);
+}
+
+void multiply_by_strips(const Product& p) {
+  const int64_t columns = strip_columns(p);
+  parallel_for(rounded_up(p.outer, columns) / columns, 1, [&](int64_t begin, int64_t end) {
+    Strip strip(p, columns);
+    for (int64_t s = begin; s < end; ++s) {
+      const int64_t from = s * columns, to = std::min(p.outer, from + columns);
+      gemm({.dtype = p.dtype,
+            .m = p.rows,
+            .n = to - from,
+            .k = p.inner,
+            .a = {p.x, p.inner, false},
+            .b = {strip.unpack(from, to), p.transpose ? p.inner : to - from, p.transpose},
+            .c = static_cast<std::byte*>(p.out) + from * p.dtype.size(),
+            .c_stride = p.outer});
+    }
+  });
+}
+
+// ---- batches
+
+/// Which matrix of x meets which packed one, for each matrix of the output.
+struct Pairs {
+  Positions x, w;
+};
+
+// The matrices of x that `pairs` name in [begin, end), one after the other.
+array collected(const array& x, const Positions& indices, int64_t begin, int64_t end) {
+  const int64_t bytes = x.shape(-2) * x.shape(-1) * x.dtype().size();
+  array out = make_array({end - begin, x.shape(-2), x.shape(-1)}, x.dtype());
+  allocate(out);
+  for (int64_t i = begin; i < end; ++i) {
+    std::copy_n(x.data<std::byte>() + indices[i] * bytes, bytes,
+                out.data<std::byte>() + (i - begin) * bytes);
+  }
+  return out;
+}
+
+bool follow_each_other(const Positions& indices, int64_t begin, int64_t end) {
+  for (int64_t i = begin + 1; i < end; ++i) {
+    if (indices[i] != indices[i - 1] + 1) return false;
+  }
+  return true;
+}
+
+// Equal packed matrices in a row make one product of more rows of x.
+void multiply(const QuantizedMatrix& w, bool transpose, const array& x, array& out,
+              const Pairs& pairs) {
+  const int64_t rows = out.shape(-2), inner = x.shape(-1), outer = out.shape(-1);
+  const auto count = static_cast<int64_t>(pairs.w.size());
+  for (int64_t begin = 0, end = 0; begin < count; begin = end) {
+    while (end < count && pairs.w[end] == pairs.w[begin]) ++end;
+    const bool in_place = follow_each_other(pairs.x, begin, end);
+    const array own = in_place ? x : collected(x, pairs.x, begin, end);
+    const int64_t at = in_place ? pairs.x[begin] * rows * inner : 0;
+    const Product p{.w = w,
+                    .matrix = pairs.w[begin],
+                    .transpose = transpose,
+                    .inner = inner,
+                    .outer = outer,
+                    .rows = (end - begin) * rows,
+                    .x = own.data<std::byte>() + at * x.dtype().size(),
+                    .out = out.data<std::byte>() + begin * rows * outer * x.dtype().size(),
+                    .dtype = x.dtype()};
+    if (transpose && p.rows <= kFewRows && p.dtype == float32) {
+      multiply_by_dots(p);
+    } else {
+      multiply_by_strips(p);
+    }
+  }
+}
+
+// Of x, that meet the same packed matrix in a row; on average.
+int64_t rows_of_a_run(const Pairs& pairs, int64_t rows) {
+  const auto count = static_cast<int64_t>(pairs.w.size());
+  int64_t runs = 1;
+  for (int64_t i = 1; i < count; ++i) runs += pairs.w[i] != pairs.w[i - 1] ? 1 : 0;
+  return count * rows / runs;
+}
+
+void run(const KernelArgs& args, const Pairs& pairs) {
+  const auto& [format, transpose] = args.attrs.get<QuantMatmulAttrs>();
+  array& out = args.outputs[0];
+  allocate(out);
+  const array& x = args.inputs[0];
+  if (out.size() == 0 || x.shape(-1) == 0) {
+    std::fill_n(out.data<std::byte>(), out.nbytes(), std::byte{0});
+    return;
+  }
+  const QuantizedMatrix w(format, args.inputs.subspan(1));
+  const bool narrow = out.dtype() == bfloat16 && rows_of_a_run(pairs, x.shape(-2)) > kFewRows;
+  const Dtype dtype = narrow ? gemm_dtype(bfloat16) : float32;
+  array result = out;
+  if (dtype != out.dtype()) {
+    result = make_array(out.shape(), dtype);
+    allocate(result);
+  }
+  multiply(w, transpose, row_contiguous(x, dtype), result, pairs);
+  if (dtype != out.dtype()) copy_to(result, out.data<void>(), out.dtype());
+}
+
+int64_t batch_size(const array& x) {
+  return std::accumulate(x.shape().begin(), x.shape().end() - 2, int64_t{1}, std::multiplies<>());
+}
+
+// The matrix of x for each matrix of the output that x broadcasts to.
+Positions broadcast_positions(const array& x, const array& out) {
+  const size_t axes = out.ndim() - 2, extra = out.ndim() - x.ndim();
+  Strides steps(axes, 0);
+  int64_t step = 1;
+  for (size_t axis = axes; axis-- > extra;) {
+    const ShapeElem size = x.shape()[axis - extra];
+    steps[axis] = size == 1 ? 0 : step;
+    step *= size;
+  }
+  Positions positions(static_cast<size_t>(batch_size(out)));
+  for (int64_t p = 0; p < static_cast<int64_t>(positions.size()); ++p) {
+    int64_t rest = p;
+    positions[p] = 0;
+    for (size_t axis = axes; axis-- > 0;) {
+      positions[p] += rest % out.shape()[axis] * steps[axis];
+      rest /= out.shape()[axis];
+    }
+  }
+  return positions;
+}
+
+}  // namespace
+
+void quantized_matmul(const KernelArgs& args) {
+  const array& out = args.outputs[0];
+  run(args, {broadcast_positions(args.inputs[0], out), broadcast_positions(args.inputs[1], out)});
+}
+
+void gather_qmm(const KernelArgs& args) {
+  const size_t lhs = args.inputs.size() - 2;
+  const auto positions = [&](size_t index, const array& of) {
+    return index_positions(args.inputs[index], {0, batch_size(of), 1}, "gather_qmm");
+  };
+  run(args, {positions(lhs, args.inputs[0]), positions(lhs + 1, args.inputs[1])});
+}
+
+}  // namespace mlx::core::cpu
