@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift || true
 fuzzers=("$@")
-[ ${#fuzzers[@]} -gt 0 ] || fuzzers=(handshake frame header hostfile)
+[ ${#fuzzers[@]} -gt 0 ] || fuzzers=(agent handshake frame header hostfile)
 
 cmake --preset fuzz >/dev/null
 cmake --build --preset fuzz --target fuzzers
