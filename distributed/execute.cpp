@@ -64,25 +64,30 @@ Circumstances GroupImpl::circumstances(const Header& h, Operation operation, int
 // is touched.
 void GroupImpl::throw_if_failed(Operation operation, Reduction reduction, int peer,
                                 uint64_t bytes) const {
-  const auto cause = failure();
-  if (!cause) return;
+  if (!has_failed_.load(std::memory_order_acquire)) return;
+  const Failure cause = failure().value();
   Header header = blank_header();
   header.sequence = issued_;
   header.reduction = reduction;
   header.bytes = bytes;
-  throw_failure(*cause, circumstances(header, operation, peer));
+  throw_failure(cause, circumstances(header, operation, peer));
 }
 
 Milliseconds GroupImpl::limit_of(const Call& call) const {
   return call.limit.count() > 0 ? call.limit : limit_.load();
 }
 
+// Reading the clock costs as much as a small message does: it is read again
+// only after waiting.
+GroupImpl::Times GroupImpl::times_of(Clock::time_point queued, const Turnstile::Pass& pass) {
+  return {queued, pass.waited() ? Clock::now() : queued};
+}
+
 template <typename Body>
-void GroupImpl::run_recorded(const Header& header, Operation operation, int peer,
-                             Clock::time_point queued, Milliseconds limit, const Keeper* keeper,
-                             const Body& body) {
-  const auto start = Clock::now();
-  recorder_.began(header, operation, peer, queued, start);
+void GroupImpl::run_recorded(const Header& header, Operation operation, int peer, Times times,
+                             Milliseconds limit, const Keeper* keeper, const Body& body) {
+  const auto start = times.started;
+  recorder_.began(header, operation, peer, times.queued, start);
   try {
     body(start + limit);
     recorder_.ended();
@@ -145,7 +150,7 @@ void GroupImpl::run(const Collective& c, Call call) {
                                   ? Algorithm::native
                                   : choose_algorithm(c, exchange_->hosts(), options_.algorithm);
   const Header header = header_for(c, algorithm);
-  run_recorded(header, c.operation, c.peer, queued, limit_of(call), c.keeper,
+  run_recorded(header, c.operation, c.peer, times_of(queued, pass), limit_of(call), c.keeper,
                [&](Deadline deadline) {
                  if (options_.detail) roll_call_->call(header, deadline);
                  exchange_->begin(header, deadline, c.in_parts, c.out_parts);
@@ -160,7 +165,7 @@ void GroupImpl::run(std::span<const Transfer> transfers, const Keeper* keeper, C
   const Transfer& first = transfers.front();
   throw_if_failed(first.operation, Reduction::none, first.peer, first.bytes());
   const Header header = mailbox_->header_for(first, blank_header());
-  run_recorded(header, first.operation, first.peer, queued, limit_of(call), keeper,
+  run_recorded(header, first.operation, first.peer, times_of(queued, pass), limit_of(call), keeper,
                [&](Deadline deadline) { move(transfers, deadline); });
 }
 
@@ -172,7 +177,7 @@ void GroupImpl::monitored_barrier(Milliseconds limit) {
   Header header = header_for({}, Algorithm::direct);
   header.tag = 1;  // differs from a barrier's
   try {
-    run_recorded(header, Operation::barrier, -1, queued, limit, nullptr,
+    run_recorded(header, Operation::barrier, -1, times_of(queued, pass), limit, nullptr,
                  [&](Deadline deadline) { roll_call_->call(header, deadline); });
   } catch (const AbortedError& error) {
     // Another one of those who came was the first to see who is missing.
@@ -187,11 +192,12 @@ std::unique_ptr<Transport> GroupImpl::split_transport(const Part& part) {
   throw_if_failed(Operation::split, Reduction::none, -1, 0);
   const Header header = header_for({.operation = Operation::split}, Algorithm::native);
   std::unique_ptr<Transport> made;
-  run_recorded(header, Operation::split, -1, queued, limit_, nullptr, [&](Deadline deadline) {
-    exchange_->begin(header, deadline);
-    if (size_ > 1) exchange_->compare_with_neighbours();
-    made = transport_->split(part, deadline);
-  });
+  run_recorded(header, Operation::split, -1, times_of(queued, pass), limit_, nullptr,
+               [&](Deadline deadline) {
+                 exchange_->begin(header, deadline);
+                 if (size_ > 1) exchange_->compare_with_neighbours();
+                 made = transport_->split(part, deadline);
+               });
   return made;
 }
 

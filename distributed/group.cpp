@@ -60,6 +60,7 @@ bool GroupImpl::poison(Failure failure) {
     const std::lock_guard lock(mutex_);
     first = !failure_;
     if (first) failure_ = std::move(failure);
+    has_failed_.store(true, std::memory_order_release);
     recorder_.poisoned(failure_->text);
   }
   if (!options_.flight_folder.empty()) request_flight_dump();

@@ -96,8 +96,12 @@ class GroupImpl {
   Header blank_header() const;
   Milliseconds limit_of(const Call& call) const;
   void throw_if_failed(Operation operation, Reduction reduction, int peer, uint64_t bytes) const;
+  struct Times {
+    Clock::time_point queued, started;
+  };
+  static Times times_of(Clock::time_point queued, const Turnstile::Pass& pass);
   template <typename Body>
-  void run_recorded(const Header& header, Operation operation, int peer, Clock::time_point queued,
+  void run_recorded(const Header& header, Operation operation, int peer, Times times,
                     Milliseconds limit, const Keeper* keeper, const Body& body);
   void explain(const std::exception_ptr& error, const Circumstances& where, Milliseconds limit);
   void move(const Collective& collective, Algorithm algorithm, Deadline deadline);
@@ -128,6 +132,7 @@ class GroupImpl {
   std::optional<Stream> stream_;  // by mutex_
   std::condition_variable failed_;
   std::optional<Failure> failure_;  // the first cause, by mutex_
+  std::atomic<bool> has_failed_ = false;
 };
 
 }  // namespace mlx::core::distributed::detail

@@ -46,7 +46,7 @@ void Mailbox::run(std::span<const Transfer> transfers, const Header& like, Deadl
     const Header& header = headers.emplace_back(header_for(t, like));
     ++sent_[{t.peer, t.tag}];
     sends.push_back(transport_.send(t.peer, std::as_bytes(std::span(&header, 1))));
-    if (!t.in.empty()) sends.back() = transport_.send(t.peer, t.in);
+    if (!t.in.empty()) sends.back() = transport_.post(t.peer, t.in);
   }
   receive(expect(transfers, like), deadline);
   for (const auto ticket : sends) transport_.wait(ticket, deadline);

@@ -40,6 +40,9 @@ class Transport {
   /// What is sent at once may be received in segments (algorithms/chunks.h).
   virtual Ticket send(int peer, std::span<const std::byte> bytes) = 0;
   virtual Ticket recv(int peer, std::span<std::byte> bytes) = 0;
+  /// As send(), for a receiver that may come late: what the transport can keep
+  /// (about 1 MiB within a host) does not wait for it, so two ranks may both send first.
+  virtual Ticket post(int peer, std::span<const std::byte> bytes) { return send(peer, bytes); }
 
   /// Returns when the transfer is complete. Everything that is pending moves on meanwhile.
   /// Errors: PeerLostError and TimeoutError, whose where().peer is the other end;

@@ -4,10 +4,11 @@ namespace mlx::core::distributed {
 
 uint64_t Turnstile::reserve() { return ++reserved_; }
 
-void Turnstile::enter(uint64_t turn) {
-  if (current_ >= turn) return;
+bool Turnstile::enter(uint64_t turn) {
+  if (current_ >= turn) return false;
   std::unique_lock lock(mutex_);
   moved_.wait(lock, [&] { return open_ || current_ >= turn; });
+  return true;
 }
 
 void Turnstile::leave(uint64_t turn) {

@@ -17,7 +17,8 @@ class Turnstile {
   uint64_t reserve();
 
   /// Waits until all earlier turns have left, or for nothing once it is open.
-  void enter(uint64_t turn);
+  /// Whether it had to wait.
+  bool enter(uint64_t turn);
   /// Also for a turn that has not come and will not be used; a second time is nothing.
   void leave(uint64_t turn);
 
@@ -28,16 +29,19 @@ class Turnstile {
   class Pass {
    public:
     Pass(Turnstile& turnstile, uint64_t turn)
-        : turnstile_(turnstile), turn_(turn != 0 ? turn : turnstile.reserve()) {
-      turnstile_.enter(turn_);
-    }
+        : turnstile_(turnstile),
+          turn_(turn != 0 ? turn : turnstile.reserve()),
+          waited_(turnstile_.enter(turn_)) {}
     ~Pass() { turnstile_.leave(turn_); }
     Pass(const Pass&) = delete;
     Pass& operator=(const Pass&) = delete;
 
+    bool waited() const { return waited_; }
+
    private:
     Turnstile& turnstile_;
     const uint64_t turn_;
+    const bool waited_;
   };
 
  private:

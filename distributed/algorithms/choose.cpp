@@ -88,8 +88,10 @@ size_t part_bytes(const Collective& c, int ranks) {
 }  // namespace
 
 Algorithm choose_algorithm(const Collective& c, const Hosts& hosts, std::string_view wish) {
-  for (const Row& row : kRows) {
-    if (suits(row, c, hosts) && has_name(row.algorithm, wish)) return row.algorithm;
+  if (!wish.empty()) {
+    for (const Row& row : kRows) {
+      if (suits(row, c, hosts) && has_name(row.algorithm, wish)) return row.algorithm;
+    }
   }
   const size_t bytes = part_bytes(c, hosts.ranks());
   for (const Row& row : kRows) {

@@ -23,6 +23,8 @@ class Link {
   /// Errors: PeerLostError where there is more to say than that it is gone.
   virtual std::optional<size_t> write(std::span<const std::byte> bytes) = 0;
   virtual std::optional<size_t> read(std::span<std::byte> bytes) = 0;
+  /// As write(), but what there is room for does not wait until it is read.
+  virtual std::optional<size_t> post(std::span<const std::byte> bytes) { return write(bytes); }
 
   /// Passes on what was gathered. True when nothing is left; empty when the peer is gone.
   virtual std::optional<bool> flush() = 0;

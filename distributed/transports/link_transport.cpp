@@ -56,10 +56,18 @@ void LinkTransport::activate(int peer) {
 }
 
 LinkTransport::Ticket LinkTransport::send(int peer, std::span<const std::byte> bytes) {
+  return start(peer, {bytes, false});
+}
+
+LinkTransport::Ticket LinkTransport::post(int peer, std::span<const std::byte> bytes) {
+  return start(peer, {bytes, true});
+}
+
+LinkTransport::Ticket LinkTransport::start(int peer, Peer::Send send) {
   check_aborted();
   Peer& p = peers_[static_cast<size_t>(peer)];
   const auto ticket = make_ticket(true, peer, p.sends_done + p.sends.size());
-  p.sends.push_back(bytes);
+  p.sends.push_back(send);
   activate(peer);
   if (p.link && p.sends.size() == 1 && !push(p)) lost(peer);
   return ticket;
@@ -90,8 +98,8 @@ std::optional<size_t> LinkTransport::any_done(std::span<const Ticket> tickets) c
 // False when the peer is gone.
 bool LinkTransport::push(Peer& p) {
   while (!p.sends.empty()) {
-    auto& bytes = p.sends.front();
-    const auto n = p.link->write(bytes);
+    auto& [bytes, posted] = p.sends.front();
+    const auto n = posted ? p.link->post(bytes) : p.link->write(bytes);
     if (!n) return false;
     if (*n > 0) p.unflushed = true;
     bytes = bytes.subspan(*n);

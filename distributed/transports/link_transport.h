@@ -27,6 +27,7 @@ class LinkTransport final : public Transport {
   int host_of(int peer) const override { return connector_->host_of(peer); }
   Ticket send(int peer, std::span<const std::byte> bytes) override;
   Ticket recv(int peer, std::span<std::byte> bytes) override;
+  Ticket post(int peer, std::span<const std::byte> bytes) override;
   void wait(Ticket ticket, Deadline deadline) override { wait_any({&ticket, 1}, deadline); }
   size_t wait_any(std::span<const Ticket> tickets, Deadline deadline) override;
   void abort() noexcept override;
@@ -34,7 +35,11 @@ class LinkTransport final : public Transport {
  private:
   struct Peer {
     std::unique_ptr<Link> link;
-    std::deque<std::span<const std::byte>> sends;
+    struct Send {
+      std::span<const std::byte> bytes;
+      bool posted;
+    };
+    std::deque<Send> sends;
     std::deque<std::span<std::byte>> recvs;
     uint64_t sends_done = 0;
     uint64_t recvs_done = 0;
@@ -43,6 +48,7 @@ class LinkTransport final : public Transport {
     bool pending() const { return !sends.empty() || !recvs.empty() || unflushed; }
   };
 
+  Ticket start(int peer, Peer::Send send);
   void activate(int peer);
   bool done(Ticket ticket) const;
   std::optional<size_t> any_done(std::span<const Ticket> tickets) const;

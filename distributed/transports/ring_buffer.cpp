@@ -16,6 +16,9 @@ constexpr size_t kPiece = 32 * 1024;
 // From here on a system call costs less than the second copy.
 constexpr size_t kLendFrom = 8 * 1024;
 
+// Beyond, two copies that run side by side on two cores beat one.
+constexpr size_t kLendUpTo = 2 * 1024 * 1024;
+
 // Read at a time, so that a loan that is withdrawn is noticed soon.
 constexpr size_t kLoanPiece = 1024 * 1024;
 
@@ -36,7 +39,8 @@ void raise_flag(std::atomic<uint32_t>& flag) {
 
 size_t RingWriter::write(std::span<const std::byte> bytes) {
   if (loan_ > 0) return settle();
-  if (bytes.size() < kLendFrom || control_->welcome.load(std::memory_order_relaxed) == 0) {
+  if (bytes.size() < kLendFrom || bytes.size() > kLendUpTo ||
+      control_->welcome.load(std::memory_order_relaxed) == 0) {
     return copy(bytes);
   }
   lend(bytes);

@@ -48,6 +48,8 @@ class RingWriter {
   /// has taken them, and are passed again until then. Publishes large copies piece
   /// by piece, so that the reader starts early.
   size_t write(std::span<const std::byte> bytes);
+  /// Copies what fits; not for what was passed to write() before.
+  size_t copy(std::span<const std::byte> bytes);
   /// The reader accepts nothing of a loan from now on. Callable from any thread.
   void withdraw() { control_->withdrawn.store(1, std::memory_order_seq_cst); }
   /// Whether the reader sleeps and there is news for it; takes its flag down.
@@ -57,7 +59,6 @@ class RingWriter {
   void cancel_sleep() { control_->writer_sleeps.store(0, std::memory_order_relaxed); }
 
  private:
-  size_t copy(std::span<const std::byte> bytes);
   void lend(std::span<const std::byte> bytes);
   size_t settle();
   void publish();

@@ -58,10 +58,10 @@ class SharedLink final : public Link {
   }
 
   std::optional<size_t> write(std::span<const std::byte> bytes) override {
-    if (gone_) return std::nullopt;
-    const size_t n = out_.write(bytes);
-    if (out_.reader_must_wake()) ring();
-    return n;
+    return moved(out_.write(bytes));
+  }
+  std::optional<size_t> post(std::span<const std::byte> bytes) override {
+    return moved(out_.copy(bytes));
   }
 
   std::optional<size_t> read(std::span<std::byte> bytes) override {
@@ -96,6 +96,12 @@ class SharedLink final : public Link {
   void abort() noexcept override { out_.withdraw(); }
 
  private:
+  std::optional<size_t> moved(size_t n) {
+    if (gone_) return std::nullopt;
+    if (out_.reader_must_wake()) ring();
+    return n;
+  }
+
   // A full socket holds enough rings already; a closed one shows when we read.
   void ring() {
     const std::byte one{1};
