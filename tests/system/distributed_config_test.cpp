@@ -115,6 +115,12 @@ TEST_F(Config, WritesAHostfileThatItsCheckAccepts) {
   const json written = json::parse(content(file()));
   EXPECT_EQ(written["envs"], json::parse(R"(["A=b"])"));
   EXPECT_EQ(written["hosts"][0]["ssh"], "h1");
+  const Finished job = Command({MLX_LAUNCH, "--ssh", hosts_.ssh(), "--hostfile", file(), "--cwd",
+                                "/", "--", "/bin/sh", "-c", "echo $MLX_RANK $(hostname) $A"},
+                               setting_)
+                           .wait();
+  EXPECT_THAT(job.out, AllOf(HasSubstr("0 h1 b\n"), HasSubstr("1 h2 b\n"), HasSubstr("2 h3 b\n")))
+      << job.err;
   const Finished check = run({"--check", file(), "--starting-port", "32000"});
   EXPECT_EQ(check.exit_code, 0) << check.out;
   EXPECT_THAT(check.out, HasSubstr("Nothing is wrong."));
