@@ -4,6 +4,7 @@
 // because it is compiled once per instruction set.
 
 #include <cstdint>
+#include <type_traits>
 
 #include "mlx/core/cpu/fp8.h"
 
@@ -127,6 +128,28 @@ struct Interleaved {
   }
 };
 
+template <typename Half>
+inline Floats joined(Half a, Half b) {
+  const auto both =
+      __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return load<Floats>(&both);
+}
+
+// kBytes bytes, least significant first. Two loads, because a copy through memory would wait for
+// its own store.
+template <int kBytes>
+inline uint64_t load_bytes(const uint8_t* from) {
+  constexpr int kFirst = kBytes >= 4 ? 4 : kBytes >= 2 ? 2 : 1;
+  using First =
+      std::conditional_t<kFirst == 4, uint32_t, std::conditional_t<kFirst == 2, uint16_t, uint8_t>>;
+  const uint64_t first = load<First>(from);
+  if constexpr (kBytes == kFirst) {
+    return first;
+  } else {
+    return first | load_bytes<kBytes - kFirst>(from + kFirst) << (8 * kFirst);
+  }
+}
+
 // A block of codes that cross words: 32 of them in their order.
 template <int kWidth>
 struct Stream {
@@ -135,20 +158,35 @@ struct Stream {
   static constexpr bool kIsInterleaved = false;
   static constexpr int kBlockWords = kBits;
 
-  float values[32];
-  explicit Stream(const uint32_t* from) {
-    decode(values, reinterpret_cast<const uint8_t*>(from), 32);
-  }
-  inline Floats step(int s) const { return load<Floats>(values + s * kLanes); }
+  const uint8_t* packed;
+  explicit Stream(const uint32_t* from) : packed(reinterpret_cast<const uint8_t*>(from)) {}
 
-  static inline void decode(float* out, const uint8_t* packed, int64_t count) {
-    for (int64_t i = 0; i < count; i += 8, packed += kBits) {
-      uint64_t eight = 0;
-      __builtin_memcpy(&eight, packed, kBits);
-      for (int k = 0; k < 8; ++k) {
-        const auto code = static_cast<int32_t>((eight >> (k * kBits)) & ((1u << kBits) - 1));
-        out[i + k] = static_cast<float>(code);
-      }
+  // Eight codes are kBits bytes; this takes kPart of them.
+  static constexpr int kPart = kLanes < 8 ? kLanes : 8;
+  using Part = float __attribute__((vector_size(4 * kPart)));
+  static inline Part part(const uint8_t* from, int64_t first) {
+    using Wide = uint64_t __attribute__((vector_size(8 * kPart)));
+    using Narrow = int32_t __attribute__((vector_size(4 * kPart)));
+    Wide shift;
+    for (int k = 0; k < kPart; ++k) shift[k] = static_cast<uint64_t>((first % 8 + k) * kBits);
+    const uint64_t eight = load_bytes<kBits>(from + first / 8 * kBits);
+    const Wide codes = (eight + Wide{}) >> shift & ((1u << kBits) - 1);
+    return __builtin_convertvector(__builtin_convertvector(codes, Narrow), Part);
+  }
+
+  inline Floats step(int s) const {
+    const Part first = part(packed, s * kLanes);
+    if constexpr (kPart == kLanes) {
+      return load<Floats>(&first);
+    } else {
+      return joined(first, part(packed, s * kLanes + kPart));
+    }
+  }
+
+  static void decode(float* out, const uint8_t* packed, int64_t count) {
+    for (int64_t i = 0; i < count; i += kPart) {
+      const Part values = part(packed, i);
+      __builtin_memcpy(out + i, &values, sizeof values);
     }
   }
 };

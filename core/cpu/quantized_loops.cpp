@@ -21,14 +21,14 @@ inline float sum_of(Floats v) {
 template <typename Block, int kRows, int kColumns>
 class Tile {
  public:
-  Tile(const Dot& d, int64_t row) : d_(d), row_(row) {
-    for (int l = 0; l < kLanes; ++l) {
-      lane_group_[l] =
-          Block::kIsInterleaved ? static_cast<int32_t>(l * Block::kSteps / d.group) : 0;
-    }
-  }
+  Tile(const Dot& d, Ints lane_group, int group_shift)
+      : d_(d), lane_group_(lane_group), group_shift_(group_shift) {}
 
-  void run() {
+  void run(int64_t row) {
+    row_ = row;
+    for (auto& of_row : total_) {
+      for (Floats& total : of_row) total = Floats{};
+    }
     const int64_t whole = d_.row_words / Block::kBlockWords;
     for (int64_t b = 0; b < whole; ++b) block(b, b * Block::kBlockWords, 0);
     if (whole < d_.blocks) {
@@ -50,7 +50,7 @@ class Tile {
 
   // `rest`: words of a block that is not whole.
   inline void block(int64_t b, int64_t word, int64_t rest) {
-    const int64_t first_group = b * Block::kSteps * kLanes / d_.group;
+    const int64_t first_group = (b * Block::kSteps * kLanes) >> group_shift_;
     for (int r = 0; r < kRows; ++r) {
       const uint32_t* words = d_.words + row(r) * d_.row_words + word;
       uint32_t padded[Block::kBlockWords];
@@ -87,14 +87,22 @@ class Tile {
   }
 
   const Dot& d_;
-  int64_t row_;
   Ints lane_group_;
-  Floats total_[kRows][kColumns] = {};
+  int group_shift_;
+  int64_t row_ = 0;
+  Floats total_[kRows][kColumns];
 };
 
 template <typename Block, int kRows, int kColumns>
 void dot(const Dot& d) {
-  for (int64_t row = 0; row < d.rows; row += kRows) Tile<Block, kRows, kColumns>(d, row).run();
+  // Groups are powers of two.
+  const int group_shift = __builtin_ctzll(static_cast<uint64_t>(d.group));
+  Ints lane_group{};
+  for (int l = 0; Block::kIsInterleaved && l < kLanes; ++l) {
+    lane_group[l] = (l * Block::kSteps) >> group_shift;
+  }
+  Tile<Block, kRows, kColumns> tile(d, lane_group, group_shift);
+  for (int64_t row = 0; row < d.rows; row += kRows) tile.run(row);
 }
 
 template <typename Block>

@@ -16,8 +16,9 @@
 namespace mlx::core::cpu {
 namespace {
 
-// Rows of x up to which unpacking does not pay.
-constexpr int64_t kFewRows = 16;
+// Rows of x up to which unpacking does not pay; for bfloat16 where gemm takes it.
+constexpr int64_t kFewRows = 32;
+constexpr int64_t kFewRowsNarrow = 16;
 // Rows of the matrix whose scales are prepared together.
 constexpr int64_t kSliceRows = 16;
 // Elements of an unpacked strip: they fit the cache of a core.
@@ -268,7 +269,7 @@ void run(const KernelArgs& args, const Pairs& pairs) {
     return;
   }
   const QuantizedMatrix w(format, args.inputs.subspan(1));
-  const bool narrow = out.dtype() == bfloat16 && rows_of_a_run(pairs, x.shape(-2)) > kFewRows;
+  const bool narrow = out.dtype() == bfloat16 && rows_of_a_run(pairs, x.shape(-2)) > kFewRowsNarrow;
   const Dtype dtype = narrow ? gemm_dtype(bfloat16) : float32;
   array result = out;
   if (dtype != out.dtype()) {

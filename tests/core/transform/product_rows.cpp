@@ -1,5 +1,6 @@
 #include "core/transform/derivative_rows.h"
 #include "mlx/core/fft.h"
+#include "mlx/core/ops/quantized.h"
 
 namespace mlx::core {
 namespace {
@@ -105,9 +106,58 @@ DerivativeRows fourier_rows() {
   };
 }
 
+// In float32, and linear in each of the inputs that differ: see transform().
+DerivativeRow quantized(const char* name, Arrays inputs,
+                        const std::function<array(const Arrays&)>& fun) {
+  const auto narrow = [fun](const Arrays& in) {
+    Arrays parts;
+    for (const array& x : in) parts.push_back(astype(x, float32));
+    return astype(fun(parts), float64);
+  };
+  return {name, std::move(inputs), narrow, true, 0.5, 2e-5};
+}
+
+DerivativeRows quantized_rows() {
+  const Arrays p = quantize(spread({3, 2, 32}, -2, 2, 1, float32), 32, 3);
+  const array codes = p[0], scales = p[1], one = slice(p[0], {1, 0, 0}, {2, 2, 3});
+  const array lhs({0, 1, 1}, uint32), rhs({2, 0, 2}, uint32);
+  const array matrix = squeeze(one, 0), x = spread({2, 2, 32}, -1, 1, 0, float32);
+  const array factors = slice(scales, {1, 0, 0}, {2, 2, 1});
+  const array f = squeeze(factors, 0);
+  return {
+      quantized("Dequantize", {spread({2, 1}, 0.5, 1), spread({2, 1}, -1, 1)},
+                [matrix](const Arrays& in) { return dequantize(matrix, in[0], in[1], 32, 3); }),
+      quantized("QuantizedMatmul", {spread({2, 2, 32}, -1, 1)},
+                [matrix, f](const Arrays& in) {
+                  return quantized_matmul(in[0], matrix, f, f, true, 32, 3);
+                }),
+      quantized("QuantizedMatmulScales", {spread({2, 1}, 0.5, 1), spread({2, 1}, -1, 1)},
+                [matrix, x](const Arrays& in) {
+                  return quantized_matmul(x, matrix, in[0], in[1], true, 32, 3);
+                }),
+      quantized("QuantizedMatmulNotTransposed", {spread({2, 2}, -1, 1)},
+                [codes, scales](const Arrays& in) {
+                  return quantized_matmul(in[0], codes, scales, scales, false, 32, 3);
+                }),
+      quantized("QuantizedMatmulBatchScales", {spread({3, 2, 1}, 0.5, 1), spread({3, 2, 1}, -1, 1)},
+                [codes](const Arrays& in) {
+                  const array rows = spread({2, 2}, -1, 1, 0, float32);
+                  return quantized_matmul(rows, codes, in[0], in[1], false, 32, 3);
+                }),
+      quantized("GatherQmm", {spread({2, 2, 32}, -1, 1)},
+                [codes, scales, lhs, rhs](const Arrays& in) {
+                  return gather_qmm(in[0], codes, scales, scales, lhs, rhs, true, 32, 3);
+                }),
+      quantized("GatherQmmScales", {spread({3, 2, 1}, 0.5, 1), spread({3, 2, 1}, -1, 1)},
+                [codes, x, lhs, rhs](const Arrays& in) {
+                  return gather_qmm(x, codes, in[0], in[1], lhs, rhs, true, 32, 3);
+                }),
+  };
+}
+
 DerivativeRows product_rows() {
   DerivativeRows rows = matrix_rows();
-  for (const DerivativeRows& more : {convolution_rows(), fourier_rows()}) {
+  for (const DerivativeRows& more : {convolution_rows(), fourier_rows(), quantized_rows()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;

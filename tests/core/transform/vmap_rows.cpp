@@ -3,6 +3,7 @@
 #include "mlx/core/graph/op.h"
 #include "mlx/core/linalg.h"
 #include "mlx/core/ops/linalg_ops.h"
+#include "mlx/core/ops/quantized.h"
 #include "mlx/core/random.h"
 
 namespace mlx::core {
@@ -110,6 +111,50 @@ std::vector<VmapRow> indexing_at_data_rows() {
 
 array keys() { return random::split(random::key(3), kMapped); }
 
+// Of quantized matrices [2, 64] the parts have the mapped axis in front too.
+std::vector<VmapRow> quantized_rows() {
+  const array w = spread({kMapped, 2, 64}, -2, 2, 1, float32);
+  const array x = spread({kMapped, 3, 64}, -1, 1, 0, float32);
+  const Arrays p = quantize(w, 32, 4), f = quantize(w, {}, {}, "nvfp4");
+  const array packs = stack({p[0], p[0] + p[0], p[0]}, 1), scales = stack({p[1], p[2], p[1]}, 1);
+  const array global = spread({kMapped}, 1, 2, 0, float32);
+  return {
+      {"Quantize", {w}, [](const Arrays& in) { return quantize(in[0], 32, 3); }},
+      {"QuantizeWithGlobalScale",
+       {w, global},
+       [](const Arrays& in) { return quantize(in[0], {}, {}, "nvfp4", in[1]); }},
+      row("Dequantize", p, [](const Arrays& in) { return dequantize(in[0], in[1], in[2], 32, 4); }),
+      row("DequantizeWithGlobalScale", {f[0], f[1], global},
+          [](const Arrays& in) { return dequantize(in[0], in[1], {}, {}, {}, "nvfp4", in[2]); }),
+      row("QuantizedMatmul", {x, p[0], p[1], p[2]},
+          [](const Arrays& in) {
+            return quantized_matmul(in[0], in[1], in[2], in[3], true, 32, 4);
+          }),
+      row("QuantizedMatmulVector", {spread({kMapped, 2}, -1, 1, 0, float32), f[0], f[1]},
+          [](const Arrays& in) {
+            return quantized_matmul(in[0], in[1], in[2], {}, false, {}, {}, "nvfp4");
+          }),
+      row("QuantizedMatmulBatch",
+          {spread({kMapped, 2, 1, 3, 64}, -1, 1, 0, float32), packs, scales},
+          [](const Arrays& in) {
+            return quantized_matmul(in[0], in[1], in[2], in[2], true, 32, 4);
+          }),
+      row("GatherQmm",
+          {spread({kMapped, 2, 3, 64}, -1, 1, 0, float32), packs, scales, indices({4}, 2),
+           indices({4}, 3)},
+          [](const Arrays& in) {
+            return gather_qmm(in[0], in[1], in[2], in[2], in[3], in[4], true, 32, 4);
+          }),
+      row("Qqmm", {x, w}, [](const Arrays& in) { return qqmm(in[0], in[1], {}, {}, {}, "mxfp8"); }),
+      row("GatherQqmm", {spread({kMapped, 2, 3, 64}, -1, 1, 0, float32), indices({4}, 2)},
+          [w](const Arrays& in) {
+            return gather_qqmm(in[0], w, {}, in[1], array({0, 2, 1, 0}, uint32));
+          }),
+      row("ToFp8", x, [](const array& in) { return to_fp8(in); }),
+      row("FromFp8", x, [](const array& in) { return from_fp8(view(in, uint8), float16); }),
+  };
+}
+
 std::vector<VmapRow> other_rows() {
   return {
       row("Where", {truth(), matrices(), spread({kMapped, 5}, 2, 3)},
@@ -181,7 +226,8 @@ std::vector<VmapRow> other_rows() {
 
 std::vector<VmapRow> vmap_rows() {
   std::vector<VmapRow> rows;
-  for (const auto& family : {choosing_rows(), indexing_at_data_rows(), other_rows()}) {
+  for (const auto& family :
+       {choosing_rows(), indexing_at_data_rows(), quantized_rows(), other_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;
