@@ -197,6 +197,8 @@ Environment read_environment() {
   return e;
 }
 
+bool single_copy_allowed() { return text_of("MLX_SINGLE_COPY") != "0"; }
+
 std::vector<std::pair<std::string, std::string>> environment_variables(const Environment& e) {
   std::vector<std::pair<std::string, std::string>> out{
       {"MLX_RANK", std::to_string(e.rank)},

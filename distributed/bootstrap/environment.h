@@ -78,6 +78,10 @@ struct Environment {
 ///         std::runtime_error for a file that cannot be read.
 Environment read_environment();
 
+/// MLX_SINGLE_COPY is not 0: large messages within a host may be read straight out of the
+/// sender's memory. Read each time.
+bool single_copy_allowed();
+
 /// The variables that tell a rank of a job what `environment` says, for
 /// whoever starts it. The caller overrides rank and local_rank for each.
 std::vector<std::pair<std::string, std::string>> environment_variables(

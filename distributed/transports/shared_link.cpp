@@ -6,11 +6,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <new>
-#include <string_view>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/environment.h"
 #include "mlx/distributed/bootstrap/secret.h"
 
 namespace mlx::core::distributed {
@@ -40,11 +39,6 @@ const uint64_t& our_number() {
     return random;
   }();
   return number;
-}
-
-bool may_read_memory() {
-  const char* wish = std::getenv("MLX_SINGLE_COPY");
-  return !wish || std::string_view(wish) != "0";
 }
 
 class SharedLink final : public Link {
@@ -161,7 +155,7 @@ Segment::Witness& Segment::witness(int end) {
 }
 
 void Segment::introduce(int end) {
-  if (!may_read_memory()) {
+  if (!single_copy_allowed()) {
     witness(end) = {};
     return;
   }
@@ -171,7 +165,7 @@ void Segment::introduce(int end) {
 // Containers, other users and settings of the kernel may forbid it.
 pid_t Segment::readable_process(int end) {
   const Witness there = witness(end);
-  if (there.process <= 0 || !may_read_memory()) return 0;
+  if (there.process <= 0 || !single_copy_allowed()) return 0;
   uint64_t number = 0;
   const iovec to{&number, sizeof number};
   const iovec from{reinterpret_cast<void*>(static_cast<uintptr_t>(there.address)), sizeof number};
