@@ -3,14 +3,17 @@
 #include <unordered_map>
 
 #include "mlx/core/cpu/arange.h"
+#include "mlx/core/cpu/attention.h"
 #include "mlx/core/cpu/conv.h"
 #include "mlx/core/cpu/fft.h"
 #include "mlx/core/cpu/indexing.h"
 #include "mlx/core/cpu/linalg.h"
 #include "mlx/core/cpu/matmul.h"
 #include "mlx/core/cpu/quantized.h"
+#include "mlx/core/cpu/norm.h"
 #include "mlx/core/cpu/random.h"
 #include "mlx/core/cpu/reduce.h"
+#include "mlx/core/cpu/rope.h"
 #include "mlx/core/cpu/scan.h"
 #include "mlx/core/cpu/slice.h"
 #include "mlx/core/cpu/softmax.h"
@@ -18,6 +21,7 @@
 #include "mlx/core/cpu/views.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/creation_ops.h"
+#include "mlx/core/ops/fast_ops.h"
 #include "mlx/core/ops/fft_ops.h"
 #include "mlx/core/ops/indexing_ops.h"
 #include "mlx/core/ops/linalg_ops.h"
@@ -95,6 +99,13 @@ const Row kKernels[] = {
     {&kFromFp8, from_fp8},
     {&kQuantizedMatmul, quantized_matmul},
     {&kGatherQmm, gather_qmm},
+    // fast
+    {&kRmsNorm, norm},
+    {&kLayerNorm, norm},
+    {&kNormGrad, norm_grad},
+    {&kRope, rope},
+    {&kAttention, attention},
+    {&kAttentionGrad, attention_grad},
     // convolutions
     {&kConvolution, convolution},
     {&kConvolutionWeightGrad, convolution_weight_grad},

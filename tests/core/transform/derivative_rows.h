@@ -37,11 +37,13 @@ DerivativeRows reduce_rows();
 DerivativeRows indexing_rows();
 DerivativeRows product_rows();
 DerivativeRows linalg_rows();
+DerivativeRows fast_rows();
 
 inline DerivativeRows all_derivative_rows() {
   DerivativeRows rows;
-  for (const DerivativeRows& family : {elementwise_rows(), shape_rows(), reduce_rows(),
-                                       indexing_rows(), product_rows(), linalg_rows()}) {
+  for (const DerivativeRows& family :
+       {elementwise_rows(), shape_rows(), reduce_rows(), indexing_rows(), product_rows(),
+        linalg_rows(), fast_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;
