@@ -3,24 +3,22 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <filesystem>
 #include <fstream>
+#include <functional>
+#include <thread>
 
 #include "system/launch_on_hosts.h"
 
 namespace mlx::test {
 namespace {
 
-namespace fs = std::filesystem;
 using core::distributed::testing::Hosts;
 using ::testing::AllOf;
-using ::testing::AnyOf;
 using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Lt;
 using ::testing::Not;
-using ::testing::SizeIs;
 
 constexpr int kHostFailed = 255;
 constexpr const char* kUpOnBoth = "up\nup\n";
@@ -34,6 +32,12 @@ class FailingHosts : public LaunchOnHosts {
     Command& job = start_script(1, "echo up; sleep 50", options);
     job.wait_for_output(kUpOnBoth);
     return job;
+  }
+  static void expect_soon_empty(const std::function<std::vector<pid_t>()>& processes) {
+    for (int poll = 0; poll < 500 && !processes().empty(); ++poll) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_THAT(processes(), IsEmpty());
   }
   /// The end of a job that lost its second host.
   void expect_loss_of_second_host() {
@@ -117,7 +121,8 @@ TEST_F(FailingHosts, KeepNothingWhenTheLauncherIsKilled) {
                               {"--grace", "0.3"});
   job.wait_for_output("up\nup\nup\nup\n");
   kill(job.pid(), SIGKILL);
-  EXPECT_EQ(end().exit_code, 137);
+  EXPECT_EQ(job.wait().exit_code, 137);
+  expect_soon_empty([&] { return job.processes(); });  // the connections of ssh
 }
 
 TEST_F(FailingHosts, AreNamedWhenTheirConnectionIsCut) {
@@ -145,10 +150,8 @@ TEST_F(FailingHosts, AreNamedWhenTheirCableIsPulled) {
   const Finished f = command_->wait();
   EXPECT_EQ(f.exit_code, kHostFailed) << f.err;
   EXPECT_THAT(f.err, HasSubstr("h2"));
-  for (int turn = 0; turn < 500 && !hosts_.processes(1, "sleep").empty(); ++turn) usleep(20'000);
-  EXPECT_THAT(hosts_.processes(1, "sleep"), IsEmpty());
-  for (int turn = 0; turn < 500 && !hosts_.processes(1, "--agent").empty(); ++turn) usleep(20'000);
-  EXPECT_THAT(hosts_.processes(1, "--agent"), IsEmpty());
+  expect_soon_empty([&] { return hosts_.processes(1, "sleep"); });
+  expect_soon_empty([&] { return hosts_.processes(1, "--agent"); });
   hosts_.kill(1);
 }
 
@@ -185,9 +188,10 @@ TEST_F(FailingHosts, ThatAcceptButNeverAnswerAreNamed) {
 
 TEST_F(FailingHosts, WhoseLoginShellHangsAreNamed) {
   hosts_.run(1, "echo 'sleep 1000' > /run/home/.bashrc");
-  const Finished f = run_script(1, "echo started", {"--connect-timeout", "2"});
+  const Finished f = start_script(1, "echo started", {"--connect-timeout", "2"}).wait();
   expect_no_start(f, "");
   EXPECT_LT(f.seconds, 10);
+  hosts_.kill(1);  // its shell goes on
 }
 
 TEST_F(FailingHosts, WhoseLoginShellRefusesAreNamed) {
@@ -235,9 +239,7 @@ TEST_F(FailingHosts, WithoutTheFolderAreNamed) {
 }
 
 TEST_F(FailingHosts, ThatCannotReachTheLauncherAreNamed) {
-  Hosts::run(
-      "nft 'add table inet wall; add chain inet wall in { type filter hook input priority 0 ; }; "
-      "add rule inet wall in ip saddr 10.77.0.2 tcp flags & (syn | ack) == syn drop'");
+  hosts_.put_behind_firewall(1);
   const Finished f = run_script(1, "echo started", {"--connect-timeout", "2"});
   expect_no_start(f, "firewall");
   EXPECT_LT(f.seconds, 20);

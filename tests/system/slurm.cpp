@@ -44,12 +44,12 @@ slurmd
 
 constexpr const char* kWaitUntilIdle = R"(
 export SLURM_CONF=/run/shared/slurm.conf
-for turn in $(seq 300); do
+for turn in $(seq 600); do
   states=$(sinfo --noheader --Node --format=%T 2>&1 | sort -u || true)
   [ "$states" != idle ] || exit 0
-  sleep 0.1
+  sleep 0.05
 done
-echo "Slurm does not come up: $states" >&2
+echo "Nodes of Slurm do not become idle: $states" >&2
 exit 1
 )";
 
@@ -81,12 +81,13 @@ Slurm::Slurm(SshHosts& hosts) : hosts_(hosts) {
 
 std::vector<std::string> Slurm::command(const std::string& script) const {
   std::vector<std::string> words = hosts_.enter(0);
-  words.insert(words.end(), {"/usr/bin/env", "SLURM_CONF=/run/shared/slurm.conf", "/bin/sh", "-c",
-                             "cd / && " + script});
+  words.insert(words.end(), {"/usr/bin/env", "--unset=TMPDIR", "SLURM_CONF=/run/shared/slurm.conf",
+                             "/bin/sh", "-c", "cd / && " + script});
   return words;
 }
 
 void Slurm::stop() {
+  hosts_.run(0, kWaitUntilIdle);
   for (int host = 0; host < hosts_.count(); ++host) hosts_.run(host, kStop);
 }
 

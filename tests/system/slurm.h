@@ -22,7 +22,8 @@ class Slurm {
   /// The command that runs a script on the first host, as a user of Slurm who is logged in there.
   std::vector<std::string> command(const std::string& script) const;
 
-  /// Ends the daemons, so that what is left on the hosts is not Slurm's.
+  /// Waits until no job is left and ends the daemons, so that what is left on the hosts is not
+  /// Slurm's.
   void stop();
 
  private:

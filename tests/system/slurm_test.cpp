@@ -4,7 +4,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -32,7 +31,7 @@ class SlurmJob : public testing::Test {
   }
   ~SlurmJob() override {
     command_.reset();
-    slurm_.stop();
+    EXPECT_NO_THROW(slurm_.stop());
     EXPECT_THAT(hosts_.leftovers(), IsEmpty());
   }
 
@@ -66,12 +65,14 @@ TEST_F(SlurmJob, TakesItsHostsFromTheAllocation) {
 }
 
 TEST_F(SlurmJob, TrainsInABatchJob) {
-  run("printf '#!/bin/sh\\n" MLX_LAUNCH " " LINEAR_REGRESSION "\\n' > /run/job.sh");
   const Finished f =
-      run("sbatch -Q --wait -N 2 --ntasks-per-node 2 -o /run/job.out /run/job.sh; "
-          "code=$?; cat /run/job.out; exit $code");
-  EXPECT_EQ(f.exit_code, 0) << f.err;
-  EXPECT_TRUE(is_trained(f.out)) << f.out;
+      run("printf '#!/bin/sh\\n" MLX_LAUNCH " " LINEAR_REGRESSION
+          "\\necho ended with $?\\n' > /run/job.sh; "
+          "sbatch -Q -N 2 --ntasks-per-node 2 -o /run/job.out /run/job.sh && "
+          "until grep -q 'ended with' /run/job.out; do sleep 0.05; done; cat /run/job.out");
+  const size_t end = f.out.find("ended with 0\n");
+  ASSERT_NE(end, f.out.npos) << f.out;
+  EXPECT_TRUE(is_trained(f.out.substr(0, end))) << f.out;
 }
 
 TEST_F(SlurmJob, EndsWhenARankFails) {
@@ -92,8 +93,8 @@ TEST_F(SlurmJob, LeavesNothingWhenItIsCancelled) {
 TEST_F(SlurmJob, LeavesNothingWhenTheLauncherIsKilled) {
   Command& job = start("exec salloc -Q -N 2 -n 2 " MLX_LAUNCH " -- sh -c 'echo up; sleep 50'");
   job.wait_for_output("up\nup\n");
-  for (const pid_t process : hosts_.processes(0, "mlx-launch -- sh")) kill(process, SIGKILL);
-  EXPECT_NE(job.wait().exit_code, 0);
+  hosts_.run(0, "kill -KILL $(pgrep --oldest --exact mlx-launch)");
+  job.wait();  // salloc does not tell of the signal
 }
 
 TEST_F(SlurmJob, TrainsWhenStartedBySrunItself) {

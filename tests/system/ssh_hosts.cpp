@@ -115,7 +115,9 @@ std::vector<int> listening_ports(pid_t process) {
 }  // namespace
 
 std::string SshHosts::missing() {
-  if (access("/usr/sbin/sshd", X_OK) != 0) return "no /usr/sbin/sshd (openssh-server)";
+  for (const char* program : {"/usr/sbin/sshd", "/usr/sbin/nft"}) {
+    if (access(program, X_OK) != 0) return std::string("no ") + program;
+  }
   return Hosts::missing();
 }
 
@@ -204,6 +206,14 @@ std::string SshHosts::run(int host, const std::string& script) const {
   Hosts::run("nsenter --all --target " + std::to_string(init(host)) + " sh -euc \"$(cat " + file +
              ")\" > " + printed);
   return content(printed);
+}
+
+// The host may connect to nobody; who connects to it may.
+void SshHosts::put_behind_firewall(int host) const {
+  run(host,
+      "nft 'add table inet wall; "
+      "add chain inet wall out { type filter hook output priority 0; }; "
+      "add rule inet wall out tcp flags & (syn | ack) == syn drop'");
 }
 
 void SshHosts::stop_answering(int host) const { ::kill(init(host), SIGSTOP); }

@@ -18,7 +18,8 @@ namespace mlx::test {
 /// namespaces and vanishes with this process, however that ends.
 class SshHosts {
  public:
-  /// Why there can be none here (needs root, iproute2 and openssh-server); empty: there can.
+  /// Why there can be none here (needs root, iproute2, openssh-server and nftables); empty: there
+  /// can.
   static std::string missing();
 
   /// Hosts "h1" to "h<count>": numbers 0 to count - 1.
@@ -40,6 +41,8 @@ class SshHosts {
   /// Runs a script on the host as root; what it prints. Errors: std::runtime_error if it fails.
   std::string run(int host, const std::string& script) const;
   core::distributed::testing::Hosts& networks() { return networks_; }
+  /// Nobody gets its attempts to connect any more; it can still be connected to.
+  void put_behind_firewall(int host) const;
   /// It accepts connections and says nothing any more.
   void stop_answering(int host) const;
   /// Power off.
