@@ -28,16 +28,19 @@ struct Group {
   float scale, bias;
 };
 
-// What the elements are multiplied by because of a global scale.
-float global_factor(std::span<const array> inputs, size_t index) {
-  return inputs.size() > index ? inputs[index].data<float>()[0] / kGlobalScaleRange : 1;
+// Without a global scale one that changes nothing.
+float global_scale(std::span<const array> inputs, size_t index) {
+  return inputs.size() > index ? inputs[index].data<float>()[0] : kGlobalScaleRange;
 }
 
 class Quantizer {
  public:
   /// `dtype`: that of the matrix, in which quotients are rounded.
-  Quantizer(const QuantFormat& format, Dtype dtype, float global_factor)
-      : format_(format), dtype_(dtype), global_factor_(global_factor) {}
+  Quantizer(const QuantFormat& format, Dtype dtype, float global_scale)
+      : format_(format),
+        dtype_(dtype),
+        global_factor_(global_scale / kGlobalScaleRange),
+        inverse_global_(kGlobalScaleRange / global_scale) {}
 
   void operator()(Group& out, const float* x) const {
     switch (format_.mode) {
@@ -45,7 +48,7 @@ class Quantizer {
         return quantized_loops().quantize_affine(out.codes, &out.scale, &out.bias, x, format_.group,
                                                  format_.bits);
       case QuantMode::nvfp4:
-        out.scale_code = to_e4m3(magnitude(x, 6) / global_factor_);
+        out.scale_code = to_e4m3(magnitude(x, 6) * inverse_global_);
         out.scale = from_e4m3(out.scale_code);
         return encode(out, x);
       default:
@@ -89,7 +92,7 @@ class Quantizer {
     // A scale of 0 leaves nothing.
     for (int i = 0; i < format_.group; ++i) quotients[i] = scale == 0 ? 0 : x[i] / scale;
     round_to(dtype_, quotients, format_.group);
-    for (int i = 0; i < format_.group; ++i) quotients[i] /= global_factor_;
+    for (int i = 0; i < format_.group; ++i) quotients[i] *= inverse_global_;
     const auto encode =
         format_.bits == 4 ? quantized_loops().encode_e2m1 : quantized_loops().encode_e4m3;
     encode(out.codes, quotients, format_.group);
@@ -97,7 +100,7 @@ class Quantizer {
 
   QuantFormat format_;
   Dtype dtype_;
-  float global_factor_;
+  float global_factor_, inverse_global_;
 };
 
 // `count` codes as consecutive bits, least significant first.
@@ -140,7 +143,7 @@ void quantize(const KernelArgs& args) {
   const QuantFormat& format = args.attrs.get<QuantAttrs>().format;
   const array& w = args.inputs[0];
   for (array& out : args.outputs) allocate(out);
-  const Quantizer quantizer(format, w.dtype(), global_factor(args.inputs, 1));
+  const Quantizer quantizer(format, w.dtype(), global_scale(args.inputs, 1));
   auto* packed = args.outputs[0].data<std::byte>();
   auto* scales = args.outputs[1].data<std::byte>();
   auto* biases = format.has_biases() ? args.outputs[2].data<std::byte>() : nullptr;
@@ -162,7 +165,7 @@ void quantize_round_trip(const KernelArgs& args) {
   const QuantFormat& format = args.attrs.get<QuantAttrs>().format;
   array& out = args.outputs[0];
   allocate(out);
-  const Quantizer quantizer(format, args.inputs[0].dtype(), global_factor(args.inputs, 1));
+  const Quantizer quantizer(format, args.inputs[0].dtype(), global_scale(args.inputs, 1));
   for_each_group(args.inputs[0], format.group, [&](int64_t g, const float* x) {
     Group group;
     quantizer(group, x);
@@ -178,7 +181,7 @@ void dequantize(const KernelArgs& args) {
   const Dtype scaled = format.has_biases() ? args.inputs[1].dtype() : float32;
   const Dtype shifted = format.has_biases() ? result_type(args.inputs[1], args.inputs[2]) : float32;
   const size_t global = format.has_biases() ? 3 : 2;
-  const float factor = global_factor(args.inputs, global);
+  const float factor = global_scale(args.inputs, global) / kGlobalScaleRange;
   const int64_t group = format.group, chunks = (matrix.columns() + kChunk - 1) / kChunk;
   const QuantizedLoops& loops = quantized_loops();
   parallel_for(matrix.rows() * chunks, kGrain / kChunk, [&](int64_t begin, int64_t end) {

@@ -34,12 +34,13 @@ struct Dot {
   int64_t group;
   /// [rows][groups], zero from the last group of the matrix on. `groups` is a multiple of lanes
   /// and leaves room for one vector behind what the blocks of a row need. `biases` may be null.
-  const float* scales;
-  const float* biases;
-  int64_t groups;
+  const float* scales = nullptr;
+  const float* biases = nullptr;
+  int64_t groups = 0;
+  int64_t row_groups;  ///< how many there are
   /// Arranged: [columns][blocks], zero where the last block goes beyond the row.
   const float* x = nullptr;
-  int64_t blocks;
+  int64_t blocks = 0;
   /// Sums of x over the groups: [columns][groups].
   const float* sums = nullptr;
   float* out = nullptr;

@@ -10,6 +10,7 @@
 #include "mlx/core/cpu/index_positions.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/quantized.h"
+#include "mlx/core/cpu/quantized_digits.h"
 #include "mlx/core/cpu/quantized_matrix.h"
 #include "mlx/core/graph/node.h"
 
@@ -19,6 +20,8 @@ namespace {
 // Rows of x up to which unpacking does not pay; for bfloat16 where gemm takes it.
 constexpr int64_t kFewRows = 32;
 constexpr int64_t kFewRowsNarrow = 16;
+// Rows of x up to which integers are faster than floats.
+constexpr int64_t kDigitRows = 3;
 // Rows of the matrix whose scales are prepared together.
 constexpr int64_t kSliceRows = 16;
 // Elements of an unpacked strip: they fit the cache of a core.
@@ -53,7 +56,8 @@ struct Product {
 /// Rows of x in the order in which the codes come, and their sums over groups.
 class ArrangedRows {
  public:
-  ArrangedRows(const Product& p, const DotLayout& layout)
+  /// Only the sums if not `arranged`.
+  ArrangedRows(const Product& p, const DotLayout& layout, bool arranged)
       : blocks_(rounded_up(p.inner, layout.block()) / layout.block()),
         groups_(rounded_up(p.w.groups(), layout.lanes) + layout.lanes),
         columns_(p.rows == 1 ? 1 : rounded_up(p.rows, kDotColumns)),
@@ -62,7 +66,7 @@ class ArrangedRows {
     std::fill_n(storage_.data<float>(), storage_.size(), 0.0f);
     const auto* x = static_cast<const float*>(p.x);
     for (int64_t r = 0; r < p.rows; ++r) {
-      arrange(row(r), x + r * p.inner, p.inner, layout);
+      if (arranged) arrange(row(r), x + r * p.inner, p.inner, layout);
       sum_groups(sums(r), x + r * p.inner, p.w.groups(), p.w.format().group);
     }
   }
@@ -96,24 +100,88 @@ class ArrangedRows {
   array storage_;
 };
 
-// The rows [begin, end) of the matrix, at most kSliceRows.
-void dot_slice(const Product& p, ArrangedRows& x, float* parameters, int64_t begin, int64_t end) {
-  const int64_t first = p.first_row() + begin, groups = x.groups();
+/// The same rows as digits, if they have some.
+class DigitRows {
+ public:
+  explicit DigitRows(const Product& p)
+      : bits_(p.w.format().bits),
+        blocks_(rounded_up(p.w.row_words(), kDigitLanes) / kDigitLanes),
+        row_(blocks_ * kDigitLanes * 32 / bits_ * 3),
+        exist_(p.rows <= kDigitRows && has_digits(code_kind(p.w.format()))),
+        digits_(scratch(exist_ ? p.rows * row_ : 0, int8)),
+        steps_(scratch(exist_ ? p.rows * blocks_ * kDigitLanes : 0, float32)) {
+    std::fill_n(digits_.data<int8_t>(), digits_.size(), int8_t{0});
+    std::fill_n(steps_.data<float>(), steps_.size(), 0.0f);
+    for (int64_t r = 0; exist_ && r < p.rows; ++r) {
+      exist_ = write_digits(row(r), static_cast<const float*>(p.x) + r * p.inner, p.inner,
+                            p.w.format().group, bits_);
+    }
+  }
+
+  bool exist() const { return exist_; }
+  int64_t blocks() const { return blocks_; }
+  DigitRow row(int64_t r) {
+    return {digits_.data<int8_t>() + r * row_, steps_.data<float>() + r * blocks_ * kDigitLanes};
+  }
+
+ private:
+  int bits_;
+  int64_t blocks_, row_;
+  bool exist_;
+  array digits_, steps_;
+};
+
+// Scales and biases of the rows [begin, end), in `parameters`, with `groups` for each row.
+void copy_parameters(Dot& dot, const Product& p, float* parameters, int64_t groups, int64_t begin) {
+  const int64_t first = p.first_row() + begin;
   float* biases = p.w.has_biases() ? parameters + kSliceRows * groups : nullptr;
-  for (int64_t r = 0; r < end - begin; ++r) {
+  for (int64_t r = 0; r < dot.rows; ++r) {
     p.w.scales(parameters + r * groups, first + r, 0, p.w.groups());
     if (biases != nullptr) p.w.biases(biases + r * groups, first + r, 0, p.w.groups());
   }
+  dot.scales = parameters;
+  dot.biases = biases;
+  dot.groups = groups;
+}
+
+// The same without room between the rows, or where they are in memory.
+void take_parameters(Dot& dot, const Product& p, float* parameters, int64_t begin) {
+  const int64_t first = p.first_row() + begin, count = dot.rows * p.w.groups();
+  dot.groups = p.w.groups();
+  dot.scales = p.w.scales_in_place(first);
+  if (dot.scales == nullptr) {
+    p.w.scales(parameters, first, 0, count);
+    dot.scales = parameters;
+  }
+  dot.biases = p.w.biases_in_place(first);
+  if (dot.biases == nullptr) {
+    p.w.biases(parameters + count, first, 0, count);
+    dot.biases = parameters + count;
+  }
+}
+
+// The rows [begin, end) of the matrix, at most kSliceRows.
+void dot_slice(const Product& p, ArrangedRows& x, DigitRows& digits, float* parameters,
+               int64_t begin, int64_t end) {
   const CodeLoops& loops = quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))];
-  Dot dot{.words = p.w.words(first),
+  Dot dot{.words = p.w.words(p.first_row() + begin),
           .row_words = p.w.row_words(),
           .rows = end - begin,
           .group = p.w.format().group,
-          .scales = parameters,
-          .biases = biases,
-          .groups = groups,
-          .blocks = x.blocks(),
+          .row_groups = p.w.groups(),
           .out_stride = p.outer};
+  if (digits.exist()) {
+    take_parameters(dot, p, parameters, begin);
+    dot.blocks = digits.blocks();
+    for (int64_t row = 0; row < p.rows; ++row) {
+      dot.sums = x.sums(row);
+      dot.out = static_cast<float*>(p.out) + row * p.outer + begin;
+      dot_digits(dot, digits.row(row), p.w.format().bits);
+    }
+    return;
+  }
+  copy_parameters(dot, p, parameters, x.groups(), begin);
+  dot.blocks = x.blocks();
   for (int64_t row = 0; row < p.rows; row += kDotColumns) {
     dot.x = x.row(row);
     dot.sums = x.sums(row);
@@ -124,14 +192,16 @@ void dot_slice(const Product& p, ArrangedRows& x, float* parameters, int64_t beg
 }
 
 void multiply_by_dots(const Product& p) {
-  ArrangedRows x(p, quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))].layout);
+  DigitRows digits(p);
+  const CodeLoops& loops = quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))];
+  ArrangedRows x(p, loops.layout, !digits.exist());
   const int64_t slices = rounded_up(p.outer, kSliceRows) / kSliceRows;
   const int64_t grain = 1 + kGrain / (kSliceRows * p.inner);
   parallel_for(slices, grain, [&](int64_t begin, int64_t end) {
     array parameters = scratch(2 * kSliceRows * x.groups(), float32);
     std::fill_n(parameters.data<float>(), parameters.size(), 0.0f);
     for (int64_t s = begin; s < end; ++s) {
-      dot_slice(p, x, parameters.data<float>(), s * kSliceRows,
+      dot_slice(p, x, digits, parameters.data<float>(), s * kSliceRows,
                 std::min(p.outer, (s + 1) * kSliceRows));
     }
   });

@@ -29,12 +29,18 @@ class QuantizedMatrix {
   /// `count` scales or biases of a row, from group `first` on.
   void scales(float* out, int64_t row, int64_t first, int64_t count) const;
   void biases(float* out, int64_t row, int64_t first, int64_t count) const;
+  /// Scales and biases from a row on, where they are float32 in memory; else null.
+  const float* scales_in_place(int64_t row) const { return in_place(scales_, row); }
+  const float* biases_in_place(int64_t row) const { return in_place(biases_, row); }
   /// `count` codes of a row from element `first` on; both multiples of the group.
   void codes(float* out, int64_t row, int64_t first, int64_t count) const;
   /// The elements themselves, in float32. `buffer` holds two floats for each group.
   void unpack(float* out, int64_t row, int64_t first, int64_t count, float* buffer) const;
 
  private:
+  const float* in_place(const array& parameters, int64_t row) const {
+    return parameters.dtype() == float32 ? parameters.data<float>() + row * groups() : nullptr;
+  }
   void widened(float* out, const array& from, int64_t row, int64_t first, int64_t count) const;
 
   QuantFormat format_;

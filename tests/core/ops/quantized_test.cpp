@@ -352,6 +352,24 @@ TEST(QuantizedMatmul, BatchAxesBroadcast) {
                   .item<bool>());
 }
 
+TEST(QuantizedMatmul, InputsOfAnyMagnitude) {
+  constexpr float kInf = std::numeric_limits<float>::infinity();
+  for (int bits : {4, 8}) {
+    const Packed p = packed(random_array({20, 64}, float32), {"affine", 32, bits});
+    const array x = random_array({1, 64}, float32, 9);
+    const auto y = values(p.times(x, true));
+    for (float factor : {0x1p-110f, 0x1p-90f, 0x1p+100f}) {
+      const auto scaled = values(p.times(x * array(factor), true) / array(factor));
+      for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(scaled[i], y[i], 1e-4) << factor;
+    }
+    EXPECT_EQ(values(p.times(zeros({1, 64}), true)), std::vector<double>(20, 0));
+    for (float bad : {kInf, std::numeric_limits<float>::quiet_NaN()}) {
+      const array spoiled = where(arange(64) == array(40), array(bad), x);
+      for (double v : values(p.times(spoiled, true))) EXPECT_FALSE(std::isfinite(v));
+    }
+  }
+}
+
 TEST(GatherQmm, MultipliesTheMatricesThatTheIndicesName) {
   const Packed p = packed(random_array({4, 32, 64}, float32), {"affine", 32, 4});
   const array lhs({0, 2, 2, 1, 0, -1}, {3, 2}), rhs({3, 3, 1, 0, 0, -2}, {3, 2});
