@@ -180,10 +180,10 @@ TEST_F(FailingHosts, ThatDoNotExistAreNamed) {
 
 TEST_F(FailingHosts, ThatAcceptButNeverAnswerAreNamed) {
   hosts_.stop_answering(1);
-  const Finished f = run_script(1, "echo started", {"--connect-timeout", "1"});
+  const Finished f = start_script(1, "echo started", {"--connect-timeout", "1"}).wait();
   expect_no_start(f, "");
   EXPECT_LT(f.seconds, 8);
-  hosts_.kill(1);
+  hosts_.kill(1);  // what its sshd has begun stands still
 }
 
 TEST_F(FailingHosts, WhoseLoginShellHangsAreNamed) {
