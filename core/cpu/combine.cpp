@@ -48,7 +48,7 @@ void loop(void* dst, const void* src, size_t count) {
 
 template <size_t kBytes>
 void assign(void* dst, const void* src, size_t count) {
-  std::memcpy(dst, src, count * kBytes);
+  if (count > 0) std::memcpy(dst, src, count * kBytes);  // what is empty may be null
 }
 
 Combine find_assign(size_t itemsize) {
