@@ -1,8 +1,10 @@
 #include "mlx/nn/layers/norm.h"
 
 #include <numeric>
+#include <optional>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/fast.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/reduce.h"
@@ -23,6 +25,10 @@ void check_features(const char* layer, const array& x, int expected) {
   require(x.ndim() > 0 && x.shape(-1) == expected, "[", layer,
           "] Wrong size of the last axis: got shape ", x.shape(), ", expected [..., ", expected,
           "].");
+}
+
+std::optional<array> parameter(const Module& layer, const char* name) {
+  return layer.has(name) ? std::optional(layer[name]) : std::nullopt;
 }
 
 array scale_and_shift(const Module& layer, array y) {
@@ -49,9 +55,7 @@ LayerNorm::LayerNorm(int dims, float eps, bool affine, bool bias) : dims_(dims),
 
 array LayerNorm::operator()(const array& x) const {
   check_features("LayerNorm", x, dims_);
-  const array w = core::astype(x, wide(x.dtype()));
-  const array y = normalize(w, core::mean(w, -1, true), core::var(w, -1, true), eps_);
-  return scale_and_shift(*this, core::astype(y, x.dtype()));
+  return core::fast::layer_norm(x, parameter(*this, "weight"), parameter(*this, "bias"), eps_);
 }
 
 RMSNorm::RMSNorm(int dims, float eps) : dims_(dims), eps_(eps) {
@@ -60,10 +64,7 @@ RMSNorm::RMSNorm(int dims, float eps) : dims_(dims), eps_(eps) {
 
 array RMSNorm::operator()(const array& x) const {
   check_features("RMSNorm", x, dims_);
-  const array w = core::astype(x, wide(x.dtype()));
-  const array power = core::mean(core::square(w), -1, true);
-  const array y = w * core::rsqrt(power + array(eps_, power.dtype()));
-  return scale_and_shift(*this, core::astype(y, x.dtype()));
+  return core::fast::rms_norm(x, (*this)["weight"], eps_);
 }
 
 BatchNorm::BatchNorm(int num_features, float eps, float momentum, bool affine,
