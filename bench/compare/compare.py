@@ -18,7 +18,8 @@ import statistics
 import subprocess
 import sys
 
-CASES = ["scalar_adds", "add", "exp", "gelu", "sum", "softmax", "matmul_1024", "matmul_2048",
+CASES = ["scalar_adds", "add", "exp", "gelu", "sum", "softmax", "rms_norm", "layer_norm",
+         "attention_512", "attention_2048", "matmul_1024", "matmul_2048",
          "matmul_1024_bf16", "matmul_2048_bf16", "mlp_step"]
 YARDSTICKS = ["yard_add", "yard_add_nt", "yard_copy", "yard_sum", "yard_blas_1024",
               "yard_blas_2048"]
@@ -38,6 +39,11 @@ def run(command, threads):
 
 def has_package(python, package):
     return subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode == 0
+
+
+def numpy_has(case):
+    return not (case.endswith(("bf16", "norm")) or case.startswith(("attention", "qmm")) or
+                case == "mlp_step")
 
 
 def measure(commands, rounds, threads):
@@ -109,7 +115,7 @@ def main():
         commands = {"ours": [args.ours, case, str(args.repeats)]}
         if not case.startswith("yard_"):
             for system, python in peers.items():
-                if not (system == "numpy" and (case.endswith("bf16") or case == "mlp_step")):
+                if system != "numpy" or numpy_has(case):
                     commands[system] = [python, PEER, system, case, str(args.repeats)]
         print(f"compare: {case} ...", file=sys.stderr, flush=True)
         results[case] = measure(commands, args.rounds, args.threads)

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "mlx/core/fast.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/random.h"
 #include "mlx/core/transforms.h"
@@ -58,6 +59,20 @@ Run add_large() {
 
 mx::array gelu(const mx::array& x) {
   return x * (mx::array(1.0f) + mx::erf(x / mx::array(1.4142135623730951f))) / mx::array(2.0f);
+}
+
+Run attention(int heads, int length, int depth) {
+  const mx::Shape shape{1, heads, length, depth};
+  const mx::array q = random(shape), k = random(shape), v = random(shape);
+  return [=] { mx::eval(mx::fast::scaled_dot_product_attention(q, k, v, 0.125f, "causal")); };
+}
+
+Run norm(bool centered) {
+  const mx::array x = random({8, 1000, 4096}), weight = random({4096}), bias = random({4096});
+  return [=] {
+    mx::eval(centered ? mx::fast::layer_norm(x, weight, bias, 1e-5f)
+                      : mx::fast::rms_norm(x, weight, 1e-5f));
+  };
 }
 
 Run matmul(int n, mx::Dtype dtype) {
@@ -127,6 +142,10 @@ const std::map<std::string, Case> kCases = {
      [] {
        return unary({4096, 4096}, [](const mx::array& x) { return mx::softmax(x, -1); });
      }},
+    {"rms_norm", [] { return norm(false); }},
+    {"layer_norm", [] { return norm(true); }},
+    {"attention_512", [] { return attention(16, 512, 64); }},
+    {"attention_2048", [] { return attention(32, 2048, 128); }},
     {"matmul_1024", [] { return matmul(1024, mx::float32); }},
     {"matmul_2048", [] { return matmul(2048, mx::float32); }},
     {"matmul_1024_bf16", [] { return matmul(1024, mx::bfloat16); }},

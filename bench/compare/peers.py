@@ -46,6 +46,15 @@ def mlx_cases():
         a, b = random(n, n, dtype=dtype), random(n, n, dtype=dtype)
         return lambda: mx.eval(a @ b)
 
+    def attention(*shape):
+        q, k, v = (random(*shape) for _ in range(3))
+        return lambda: mx.eval(
+            mx.fast.scaled_dot_product_attention(q, k, v, scale=0.125, mask="causal"))
+
+    def norm(f, params):
+        x, p = random(*GELU), [random(GELU[-1]) for _ in range(params)]
+        return lambda: mx.eval(f(x, *p, 1e-5))
+
     def mlp_step():
         x, y = random(256, 784), mx.random.randint(0, 10, (256,))
         params = [random(784, 1024) * 0.03, random(1024), random(1024, 1024) * 0.03, random(1024),
@@ -76,6 +85,10 @@ def mlx_cases():
         "gelu": lambda: unary(GELU, lambda x: x * (1 + mx.erf(x / root2)) / 2),
         "sum": lambda: unary((STREAM,), mx.sum),
         "softmax": lambda: unary((4096, 4096), lambda x: mx.softmax(x, axis=-1)),
+        "rms_norm": lambda: norm(mx.fast.rms_norm, 1),
+        "layer_norm": lambda: norm(mx.fast.layer_norm, 2),
+        "attention_512": lambda: attention(1, 16, 512, 64),
+        "attention_2048": lambda: attention(1, 32, 2048, 128),
         "matmul_1024": lambda: matmul(1024, mx.float32),
         "matmul_2048": lambda: matmul(2048, mx.float32),
         "matmul_1024_bf16": lambda: matmul(1024, mx.bfloat16),
@@ -111,6 +124,28 @@ def torch_cases():
         a, b = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype)
         return lambda: a @ b
 
+    def attention(*shape):
+        q, k, v = (torch.randn(shape) for _ in range(3))
+        if hasattr(torch.nn.functional, "scaled_dot_product_attention"):
+            return lambda: torch.nn.functional.scaled_dot_product_attention(
+                q, k, v, is_causal=True, scale=0.125)
+        hidden = torch.ones(shape[2], shape[2], dtype=torch.bool).triu(1)
+
+        def run():  # before PyTorch 2
+            scores = (q @ k.transpose(-1, -2)).mul_(0.125).masked_fill_(hidden, -math.inf)
+            return torch.softmax(scores, -1) @ v
+        return run
+
+    def rms_norm():
+        x, w = torch.randn(GELU), torch.randn(GELU[-1])
+        if hasattr(torch.nn.functional, "rms_norm"):
+            return lambda: torch.nn.functional.rms_norm(x, GELU[-1:], w, 1e-5)
+        return lambda: x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5) * w
+
+    def layer_norm():
+        x, w, b = torch.randn(GELU), torch.randn(GELU[-1]), torch.randn(GELU[-1])
+        return lambda: torch.nn.functional.layer_norm(x, GELU[-1:], w, b, 1e-5)
+
     def mlp_step():
         x, y = torch.randn(256, 784), torch.randint(0, 10, (256,))
         shapes = [(784, 1024), (1024,), (1024, 1024), (1024,), (1024, 10), (10,)]
@@ -134,6 +169,10 @@ def torch_cases():
         "gelu": lambda: unary(GELU, torch.nn.functional.gelu),
         "sum": lambda: unary((STREAM,), torch.sum),
         "softmax": lambda: unary((4096, 4096), lambda x: torch.softmax(x, -1)),
+        "rms_norm": rms_norm,
+        "layer_norm": layer_norm,
+        "attention_512": lambda: attention(1, 16, 512, 64),
+        "attention_2048": lambda: attention(1, 32, 2048, 128),
         "matmul_1024": lambda: matmul(1024, torch.float32),
         "matmul_2048": lambda: matmul(2048, torch.float32),
         "matmul_1024_bf16": lambda: matmul(1024, torch.bfloat16),
