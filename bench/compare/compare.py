@@ -20,10 +20,13 @@ import sys
 
 CASES = ["scalar_adds", "add", "exp", "gelu", "sum", "softmax", "rms_norm", "layer_norm",
          "attention_512", "attention_2048", "matmul_1024", "matmul_2048",
-         "matmul_1024_bf16", "matmul_2048_bf16", "mlp_step"]
-YARDSTICKS = ["yard_add", "yard_add_nt", "yard_copy", "yard_sum", "yard_blas_1024",
+         "matmul_1024_bf16", "matmul_2048_bf16", "mlp_step",
+         *(f"qmm_{bits}bit_{rows}" for bits in (4, 8) for rows in (1, 8, 32, 512))]
+YARDSTICKS = ["yard_read_packed", "yard_add", "yard_add_nt", "yard_copy", "yard_sum", "yard_blas_1024",
               "yard_blas_2048"]
 STREAM_BYTES = 64 << 20
+# Words, scales and biases of a 4096 x 4096 matrix: 4 bits, groups of 64, float32.
+PACKED_BYTES = (8 << 20) + (2 << 20)
 
 PEER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peers.py")
 
@@ -86,6 +89,8 @@ def targets(results):
             "<=", 1.05)
         row(f"bf16 matmul {n}, ours / our float32",
             ratio(time(f"matmul_{n}_bf16"), time(f"matmul_{n}")), "<=", 1)
+    row("4-bit row, share of reading rate", ratio(time("yard_read_packed"), time("qmm_4bit_1")),
+        ">=", 0.7)
     row("MLP step, mlx / ours", ratio(time("mlp_step", "mlx"), time("mlp_step")), ">=", 1.3)
     return rows, stream
 

@@ -81,6 +81,26 @@ Run matmul(int n, mx::Dtype dtype) {
   return [a, b] { mx::eval(mx::matmul(a, b)); };
 }
 
+// Rows of x times a packed matrix of 4096 x 4096, in groups of 64.
+Run quantized_matmul(int bits, int rows) {
+  const auto packed = mx::quantize(random({4096, 4096}), 64, bits);
+  mx::eval(packed);
+  const mx::array x = random({rows, 4096});
+  return [packed, x, bits] {
+    mx::eval(mx::quantized_matmul(x, packed[0], packed[1], packed[2], true, 64, bits));
+  };
+}
+
+// Reads as many bytes as quantized_matmul(4, 1) does.
+Run read_packed() {
+  const size_t count = (10 << 20) / sizeof(float);
+  const mx::array a = random({static_cast<int>(count)});
+  return [a, count] {
+    volatile float sum = bench::stream_sum(a.data<float>(), count);
+    static_cast<void>(sum);
+  };
+}
+
 using Arrays = std::vector<mx::array>;
 
 // loss of a 784-1024-1024-10 classifier; p = {x, y, w1, b1, w2, b2, w3, b3}
@@ -151,6 +171,15 @@ const std::map<std::string, Case> kCases = {
     {"matmul_1024_bf16", [] { return matmul(1024, mx::bfloat16); }},
     {"matmul_2048_bf16", [] { return matmul(2048, mx::bfloat16); }},
     {"mlp_step", mlp_step},
+    {"qmm_4bit_1", [] { return quantized_matmul(4, 1); }},
+    {"qmm_4bit_8", [] { return quantized_matmul(4, 8); }},
+    {"qmm_4bit_32", [] { return quantized_matmul(4, 32); }},
+    {"qmm_4bit_512", [] { return quantized_matmul(4, 512); }},
+    {"qmm_8bit_1", [] { return quantized_matmul(8, 1); }},
+    {"qmm_8bit_8", [] { return quantized_matmul(8, 8); }},
+    {"qmm_8bit_32", [] { return quantized_matmul(8, 32); }},
+    {"qmm_8bit_512", [] { return quantized_matmul(8, 512); }},
+    {"yard_read_packed", read_packed},
     {"yard_add",
      [] {
        return yardstick([](const auto& a, const auto& b, auto& c) {

@@ -12,6 +12,7 @@ import time
 
 STREAM = 1 << 24
 GELU = (8, 1000, 4096)
+QMM_ROWS = (1, 8, 32, 512)
 
 
 def mlx_cases():
@@ -45,6 +46,11 @@ def mlx_cases():
     def matmul(n, dtype):
         a, b = random(n, n, dtype=dtype), random(n, n, dtype=dtype)
         return lambda: mx.eval(a @ b)
+
+    def qmm(bits, rows):
+        w, x = mx.quantize(random(4096, 4096), 64, bits), random(rows, 4096)
+        mx.eval(w, x)
+        return lambda: mx.eval(mx.quantized_matmul(x, *w, group_size=64, bits=bits))
 
     def attention(*shape):
         q, k, v = (random(*shape) for _ in range(3))
@@ -94,6 +100,8 @@ def mlx_cases():
         "matmul_1024_bf16": lambda: matmul(1024, mx.bfloat16),
         "matmul_2048_bf16": lambda: matmul(2048, mx.bfloat16),
         "mlp_step": mlp_step,
+        **{f"qmm_{bits}bit_{rows}": lambda b=bits, r=rows: qmm(b, r)
+           for bits in (4, 8) for rows in QMM_ROWS},
     }
 
 
@@ -123,6 +131,11 @@ def torch_cases():
     def matmul(n, dtype):
         a, b = torch.randn(n, n).to(dtype), torch.randn(n, n).to(dtype)
         return lambda: a @ b
+
+    # Debian's PyTorch has no products with packed matrices: the float32 one that they replace.
+    def linear(rows):
+        x, w = torch.randn(rows, 4096), torch.randn(4096, 4096)
+        return lambda: torch.nn.functional.linear(x, w)
 
     def attention(*shape):
         q, k, v = (torch.randn(shape) for _ in range(3))
@@ -178,6 +191,8 @@ def torch_cases():
         "matmul_1024_bf16": lambda: matmul(1024, torch.bfloat16),
         "matmul_2048_bf16": lambda: matmul(2048, torch.bfloat16),
         "mlp_step": mlp_step,
+        **{f"qmm_{bits}bit_{rows}": lambda r=rows: linear(r)
+           for bits in (4, 8) for rows in QMM_ROWS},
     }
 
 

@@ -18,8 +18,8 @@ namespace mlx::core::cpu {
 namespace {
 
 // Rows of x up to which unpacking does not pay; for bfloat16 where gemm takes it.
-constexpr int64_t kFewRows = 32;
-constexpr int64_t kFewRowsNarrow = 16;
+constexpr int64_t kFewRows = 64;
+constexpr int64_t kFewRowsNarrow = 24;
 // Rows of x up to which integers are faster than floats.
 constexpr int64_t kDigitRows = 3;
 // Rows of the matrix whose scales are prepared together.
