@@ -76,6 +76,28 @@ void save(std::string file, array a);
 array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s = {});
 array load(std::string file, StreamOrDevice s = {});
 
+/// Reads the arrays of a .npz file by their names without ".npy": stored or
+/// deflated members, of any size. A deflated array takes its inflated size when
+/// it is evaluated, nothing before.
+///
+/// Dtypes: those of load().
+/// Errors: std::runtime_error also for encrypted members, other compressions,
+///         members that overlap, and checksums that do not match (at evaluation).
+std::unordered_map<std::string, array> load_npz(std::shared_ptr<io::Reader> in_stream,
+                                                StreamOrDevice s = {});
+std::unordered_map<std::string, array> load_npz(const std::string& file, StreamOrDevice s = {});
+
+/// Writes arrays as a .npz file, which NumPy reads; appends ".npz" to a file
+/// name that lacks it. The bytes depend on the names and values only. MLX has
+/// this in Python only, as savez and savez_compressed.
+///
+/// Dtypes: those of save().
+/// Errors: std::invalid_argument if a name is longer than 64 KiB.
+void save_npz(std::shared_ptr<io::Writer> out_stream, std::unordered_map<std::string, array> arrays,
+              bool compressed = false);
+void save_npz(std::string file, std::unordered_map<std::string, array> arrays,
+              bool compressed = false);
+
 /// Arrays by name, and the metadata.
 using SafetensorsLoad =
     std::pair<std::unordered_map<std::string, array>, std::unordered_map<std::string, std::string>>;

@@ -62,7 +62,7 @@ void save(std::string file, array a) {
   save(std::make_shared<io::FileWriter>(file), std::move(a));
 }
 
-array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s) {
+array io::load_npy(std::shared_ptr<io::Reader> in_stream, bool fills_file, StreamOrDevice s) {
   io::Reader& reader = *in_stream;
   const std::string label = reader.label();
   std::string prefix = read_bytes(reader, kPrefixBytes, 0);
@@ -88,10 +88,18 @@ array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s) {
     io::throw_bad_file("load", label, "The data are cut off: got ", reader.size() - offset,
                        " bytes, expected ", bytes, " for shape ", header.type.shape, ".");
   }
+  if (fills_file && bytes < reader.size() - offset) {
+    io::throw_bad_file("load", label, "Shape ", header.type.shape, " takes ", bytes,
+                       " bytes, but there are ", reader.size() - offset, ".");
+  }
   return make_node(io::kLoad, {},
                    Attrs(io::LoadAttrs{in_stream, offset, header.type, header.swaps_bytes,
                                        header.is_column_major}),
                    to_stream(std::move(s)));
+}
+
+array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s) {
+  return io::load_npy(std::move(in_stream), false, std::move(s));
 }
 
 array load(std::string file, StreamOrDevice s) {
