@@ -143,12 +143,22 @@ MLX_INLINE T base_of(T maximum) {
   return maximum == -static_cast<T>(__builtin_inf()) ? T(0) : maximum;
 }
 
+// exp of what is not positive. Hidden scores are far below where libmvec's
+// vectors give way to a call for each element; there, and where results would
+// be subnormal, it is 0.
+template <typename T>
+MLX_INLINE T weight_of(T x) {
+  const T low = sizeof(T) == 4 ? T(-87) : T(-708);
+  const T y = exp(x < low ? low : x);
+  return x < low ? T(0) : y;
+}
+
 template <typename T>
 T exponentials(T* scores, int64_t count, T* maximum, T* sum) {
   const T top = maximum_of(scores, count, *maximum), base = base_of(top);
-  const T change = exp(*maximum - base);
+  const T change = weight_of(*maximum - base);
   MLX_VECTORIZE
-  for (int64_t i = 0; i < count; ++i) scores[i] = exp(scores[i] - base);
+  for (int64_t i = 0; i < count; ++i) scores[i] = weight_of(scores[i] - base);
   *sum = *sum * change + sum_of<T>(count, [scores](int64_t i) { return scores[i]; });
   *maximum = top;
   return change;
@@ -158,7 +168,7 @@ template <typename T>
 void probabilities(T* scores, int64_t count, T maximum, T scale) {
   const T base = base_of(maximum);
   MLX_VECTORIZE
-  for (int64_t i = 0; i < count; ++i) scores[i] = exp(scores[i] - base) * scale;
+  for (int64_t i = 0; i < count; ++i) scores[i] = weight_of(scores[i] - base) * scale;
 }
 
 template <typename T>
