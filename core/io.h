@@ -1,6 +1,6 @@
 #pragma once
 
-// Arrays in files: NumPy's .npy and safetensors.
+// Arrays in files: NumPy's .npy and .npz, safetensors and GGUF.
 //
 // Loading reads the header at once and the data when it is evaluated, so that
 // a large file costs nothing until its arrays are used. Saving to a file is
@@ -14,6 +14,8 @@
 #include <string>
 #include <unordered_map>
 #include <utility>
+#include <variant>
+#include <vector>
 
 #include "mlx/core/array.h"
 #include "mlx/core/utils.h"
@@ -121,5 +123,37 @@ void save_safetensors(std::shared_ptr<io::Writer> in_stream,
                       std::unordered_map<std::string, std::string> metadata = {});
 void save_safetensors(std::string file, std::unordered_map<std::string, array> arrays,
                       std::unordered_map<std::string, std::string> metadata = {});
+
+/// A value of GGUF's metadata: a number or a list of numbers, a text, texts.
+using GGUFMetaData = std::variant<std::monostate, array, std::string, std::vector<std::string>>;
+/// Arrays by name, and the metadata.
+using GGUFLoad = std::pair<std::unordered_map<std::string, array>,
+                           std::unordered_map<std::string, GGUFMetaData>>;
+
+/// Reads a GGUF file, version 2 or 3.
+///
+/// Q4_0, Q4_1 and Q8_0 stay quantized, affinely in groups of 32, as
+/// quantized_matmul takes them: a tensor x.weight gives x.weight (uint32),
+/// x.scales and x.biases (float16). Q5_0, Q5_1, Q2_K to Q6_K and Q8_K become
+/// float16.
+///
+/// Dtypes: F32, F16, BF16, F64, I8, I16, I32 and I64 are loaded as they are;
+///         float64 in the metadata becomes float32.
+/// Errors: std::runtime_error also for other types and lists of lists.
+GGUFLoad load_gguf(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s = {});
+GGUFLoad load_gguf(const std::string& file, StreamOrDevice s = {});
+
+/// Writes a GGUF file, version 3, aligned to 32 bytes; appends ".gguf" to a file
+/// name that lacks it. The bytes depend on the names and values only.
+///
+/// Dtypes: signed integers, floats; in the metadata bool, integers, float32 and
+///         float64. MLX cannot write bfloat16, float64 and int64 arrays.
+/// Errors: std::invalid_argument for other dtypes, more than 8 dimensions (1 in
+///         the metadata), and metadata without a value.
+void save_gguf(std::shared_ptr<io::Writer> out_stream,
+               std::unordered_map<std::string, array> array_map,
+               std::unordered_map<std::string, GGUFMetaData> meta_data = {});
+void save_gguf(std::string file, std::unordered_map<std::string, array> array_map,
+               std::unordered_map<std::string, GGUFMetaData> meta_data = {});
 
 }  // namespace mlx::core
