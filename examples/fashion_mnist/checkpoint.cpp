@@ -20,7 +20,7 @@ using mlx::core::Tree;
 namespace {
 
 const std::string kModel = "model.", kOptimizer = "optimizer.";
-const std::string kEpochs = "finished_epochs";
+const std::string kSteps = "finished_steps";
 
 /// Waits until a file or folder is on the disk.
 void sync(const std::string& path) {
@@ -61,23 +61,23 @@ void check_same_run(const std::string& path, const RunDescription& run,
   }
 }
 
-int read_epochs(const std::string& path,
-                const std::unordered_map<std::string, std::string>& saved) {
-  int epochs = -1;
-  if (auto found = saved.find(kEpochs); found != saved.end()) {
+int64_t read_steps(const std::string& path,
+                   const std::unordered_map<std::string, std::string>& saved) {
+  int64_t steps = -1;
+  if (auto found = saved.find(kSteps); found != saved.end()) {
     const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), epochs);
+    std::from_chars(text.data(), text.data() + text.size(), steps);
   }
-  if (epochs < 0) {
-    throw std::runtime_error("The checkpoint " + path + " does not say how many epochs it has.");
+  if (steps < 0) {
+    throw std::runtime_error("The checkpoint " + path + " does not say how many steps it has.");
   }
-  return epochs;
+  return steps;
 }
 
 }  // namespace
 
 void save_checkpoint(const std::string& path, const mlx::nn::Module& model,
-                     const mlx::optim::Optimizer& optimizer, int finished_epochs,
+                     const mlx::optim::Optimizer& optimizer, int64_t finished_steps,
                      const RunDescription& run) {
   std::unordered_map<std::string, array> arrays;
   for (const auto& [name, value] : model.named_parameters()) {
@@ -87,7 +87,7 @@ void save_checkpoint(const std::string& path, const mlx::nn::Module& model,
     arrays.emplace(kOptimizer + name, value);
   }
   std::unordered_map<std::string, std::string> metadata(run.begin(), run.end());
-  metadata[kEpochs] = std::to_string(finished_epochs);
+  metadata[kSteps] = std::to_string(finished_steps);
 
   const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
   const std::string draft = path + ".new.safetensors";
@@ -97,17 +97,14 @@ void save_checkpoint(const std::string& path, const mlx::nn::Module& model,
   sync(folder.string());
 }
 
-int load_checkpoint(const std::string& path, mlx::nn::Module& model,
-                    mlx::optim::Optimizer& optimizer, const RunDescription& run) {
-  if (!std::filesystem::exists(path)) {
-    throw std::runtime_error("There is no checkpoint " + path + " to resume from.");
-  }
+int64_t load_checkpoint(const std::string& path, mlx::nn::Module& model,
+                        mlx::optim::Optimizer& optimizer, const RunDescription& run) {
   auto [arrays, metadata] = mlx::core::load_safetensors(path);
   check_same_run(path, run, metadata);
-  const int epochs = read_epochs(path, metadata);
+  const int64_t steps = read_steps(path, metadata);
   model.load_weights(with_prefix(arrays, kModel));
   optimizer.set_state(Tree::unflatten(with_prefix(arrays, kOptimizer)));
-  return epochs;
+  return steps;
 }
 
 }  // namespace fashion_mnist

@@ -17,13 +17,13 @@ using RunDescription = std::map<std::string, std::string>;
 /// happens meanwhile.
 /// Errors: std::runtime_error if it cannot be written.
 void save_checkpoint(const std::string& path, const mlx::nn::Module& model,
-                     const mlx::optim::Optimizer& optimizer, int finished_epochs,
+                     const mlx::optim::Optimizer& optimizer, int64_t finished_steps,
                      const RunDescription& run);
 
-/// Restores the model and the optimizer; returns the number of finished epochs.
+/// Restores the model and the optimizer; returns the number of finished steps.
 /// Errors: std::runtime_error if there is no such file, it is not a checkpoint
 ///         of this program, or it is of another run.
-int load_checkpoint(const std::string& path, mlx::nn::Module& model,
-                    mlx::optim::Optimizer& optimizer, const RunDescription& run);
+int64_t load_checkpoint(const std::string& path, mlx::nn::Module& model,
+                        mlx::optim::Optimizer& optimizer, const RunDescription& run);
 
 }  // namespace fashion_mnist

@@ -20,8 +20,11 @@ Options read_options(int argc, char** argv) {
   app.add_option("--seed", options.seed, "Decides the first parameters and the order of images");
   app.add_option("--data", options.data, "Folder with the four IDX files");
   app.add_option("--checkpoint", options.checkpoint,
-                 "Safetensors file written after every epoch [fashion_mnist_MODEL.safetensors]");
-  app.add_flag("--resume", options.resume, "Continue from the checkpoint");
+                 "Safetensors file to continue from [fashion_mnist_MODEL.safetensors]");
+  app.add_option("--checkpoint-every", options.checkpoint_every,
+                 "Steps between checkpoints, the last step has one too; 0: an epoch")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--resume", options.resume, "Continue from the checkpoint if there is one");
   app.add_option("--limit-steps", options.limit_steps, "Stop after so many steps in all")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--loss-log", options.loss_log, "File for the loss of every step");

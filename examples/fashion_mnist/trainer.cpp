@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 #include <random>
@@ -25,6 +26,7 @@ namespace core = mlx::core;
 namespace nn = mlx::nn;
 namespace optim = mlx::optim;
 using core::array;
+using core::Tree;
 using core::distributed::Group;
 
 namespace {
@@ -134,13 +136,16 @@ float Trainer::step(std::span<const uint32_t> batch) {
   return loss.item<float>();
 }
 
-bool Trainer::run_epoch(int epoch, Progress& progress) {
+bool Trainer::finished() const {
+  return steps_taken_ >= options_.epochs * steps_per_epoch_ ||
+         (options_.limit_steps >= 0 && steps_taken_ >= options_.limit_steps);
+}
+
+void Trainer::run_epoch(Progress& progress) {
+  const auto epoch = static_cast<int>(steps_taken_ / steps_per_epoch_);
   const Numbers order = shuffled(dataset_.train.size(), options_.seed, epoch);
   const auto size = static_cast<size_t>(options_.batch_size);
-  for (int64_t i = 0; i < steps_per_epoch_; ++i) {
-    if (steps_taken_ == options_.limit_steps) {
-      return false;
-    }
+  for (int64_t i = steps_taken_ % steps_per_epoch_; i < steps_per_epoch_ && !finished(); ++i) {
     const float loss = step(std::span(order).subspan(static_cast<size_t>(i) * size, size));
     ++steps_taken_;
     if (loss_log_.is_open()) {
@@ -150,8 +155,16 @@ bool Trainer::run_epoch(int epoch, Progress& progress) {
       loss_log_ << line << std::flush;
     }
     progress.step(loss);
+    save_checkpoint_if_due();
   }
-  return true;
+}
+
+void Trainer::save_checkpoint_if_due() const {
+  const int64_t every = options_.checkpoint_every ? options_.checkpoint_every : steps_per_epoch_;
+  const bool last = steps_taken_ == options_.epochs * steps_per_epoch_;
+  if (group_.rank() == 0 && (last || steps_taken_ % every == 0)) {
+    save_checkpoint(options_.checkpoint, model_, optimizer_, steps_taken_, describe(options_));
+  }
 }
 
 int64_t Trainer::count_correct(const Split& split) {
@@ -169,10 +182,39 @@ int64_t Trainer::count_correct(const Split& split) {
   return core::distributed::all_sum(correct, group_).item<int>();
 }
 
-int Trainer::resume() {
-  const int epochs = load_checkpoint(options_.checkpoint, model_, optimizer_, describe(options_));
-  steps_taken_ = epochs * steps_per_epoch_;
-  return epochs;
+void Trainer::resume() {
+  // Only rank 0 reads, so that all continue at the same step, and its host alone needs the file.
+  if (group_.rank() == 0) {
+    const std::string& path = options_.checkpoint;
+    const bool there = std::filesystem::exists(path);
+    if (there) {
+      steps_taken_ = load_checkpoint(path, model_, optimizer_, describe(options_));
+    }
+    const char* restart = std::getenv("MLX_RESTART_COUNT");
+    const std::string which =
+        restart && std::string(restart) != "0" ? "Restart " + std::string(restart) + ": " : "";
+    const std::string what =
+        there ? "continuing from " + path + " after step " + std::to_string(steps_taken_) + "."
+              : "there is no checkpoint " + path + " yet, training begins from the start.";
+    std::fprintf(stderr, "fashion_mnist: %s%s\n", which.c_str(), what.c_str());
+  }
+  const array steps(steps_taken_, core::int64);
+  steps_taken_ = core::distributed::broadcast(steps, 0, group_).item<int64_t>();
+  if (steps_taken_ == 0) {
+    return;  // the seed has made all the same
+  }
+  // By name: the order of what was read from a file may differ.
+  auto from_rank_0 = [this](Tree::NamedArrays arrays) {
+    std::sort(arrays.begin(), arrays.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (auto& [name, value] : arrays) {
+      value = core::distributed::broadcast(value, 0, group_);
+      value.eval();
+    }
+    return arrays;
+  };
+  model_.load_weights(from_rank_0(model_.named_parameters()));
+  optimizer_.set_state(Tree::unflatten(from_rank_0(optimizer_.state().flatten())));
 }
 
 void Trainer::save_parameters() const {
@@ -181,13 +223,13 @@ void Trainer::save_parameters() const {
 
 void Trainer::run() {
   model_.train();
-  const int first = options_.resume ? resume() : 0;
+  if (options_.resume) {
+    resume();
+  }
   Progress progress(group_.rank() == 0, options_.epochs, steps_per_epoch_, options_.batch_size,
                     steps_taken_);
-  for (int epoch = first; epoch < options_.epochs && run_epoch(epoch, progress); ++epoch) {
-    if (group_.rank() == 0) {
-      save_checkpoint(options_.checkpoint, model_, optimizer_, epoch + 1, describe(options_));
-    }
+  while (!finished()) {
+    run_epoch(progress);
   }
 
   model_.eval();

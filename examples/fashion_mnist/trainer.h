@@ -32,9 +32,12 @@ class Trainer {
 
  private:
   using Numbers = std::vector<uint32_t>;
-  int resume();
-  /// Returns false when --limit-steps is reached.
-  bool run_epoch(int epoch, Progress& progress);
+  /// Continues where rank 0's checkpoint says; from the start without one.
+  void resume();
+  bool finished() const;
+  /// The rest of the epoch in which we are.
+  void run_epoch(Progress& progress);
+  void save_checkpoint_if_due() const;
   /// One step on a global batch; returns its loss.
   float step(std::span<const uint32_t> batch);
   int64_t count_correct(const Split& split);

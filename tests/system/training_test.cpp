@@ -202,6 +202,32 @@ TEST_F(TrainingTest, AKilledRunResumesWithTheSameNumbers) {
   EXPECT_EQ(parameters("part", 0), parameters("whole", 0));
 }
 
+TEST_F(TrainingTest, ARestartedJobEndsWithTheParametersOfAnUndisturbedOne) {
+  const std::vector<std::string> options = {"--model", "mlp", "--epochs", "20"};
+  const Outcome whole = run(2, "whole", options);
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+
+  std::vector<std::string> command = {MLX_LAUNCH, "--max-restarts", "1", "-n", "2", "--"};
+  const auto rest =
+      program("part", {"--model", "mlp", "--epochs", "20", "--checkpoint-every", "7", "--resume"});
+  command.insert(command.end(), rest.begin(), rest.end());
+  Job job(command, folder_.string());
+  const pid_t victim = job.rank(1);
+  wait_for_steps(job, "part", 12);
+  ASSERT_EQ(kill(victim, SIGKILL), 0);
+  const Outcome outcome = job.wait();
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.output;
+  EXPECT_THAT(outcome.output, HasSubstr("there is no checkpoint"));
+  EXPECT_THAT(outcome.output, HasSubstr("Restart 1 of 1"));
+  EXPECT_THAT(outcome.output, HasSubstr("Restart 1: continuing from"));
+  // No more steps are repeated than lie between two checkpoints.
+  EXPECT_LE(losses("part").size(), losses("whole").size() + 7);
+  for (int rank : {0, 1}) {
+    EXPECT_EQ(parameters("part", rank), parameters("whole", rank)) << "rank " << rank;
+  }
+  EXPECT_FALSE(parameters("part", 0).empty());
+}
+
 TEST_F(TrainingTest, LimitStepsStopsAndACheckpointThatDoesNotFitIsRefused) {
   const Outcome first = run(1, "a", {"--model", "mlp", "--epochs", "2", "--limit-steps", "13"});
   ASSERT_EQ(first.exit_code, 0) << first.output;
@@ -209,9 +235,10 @@ TEST_F(TrainingTest, LimitStepsStopsAndACheckpointThatDoesNotFitIsRefused) {
   const Outcome other = run(1, "a", {"--model", "mlp", "--epochs", "3", "--resume"});
   EXPECT_NE(other.exit_code, 0);
   EXPECT_THAT(other.output, HasSubstr("--epochs 2"));
-  const Outcome none = run(1, "b", {"--model", "mlp", "--resume"});
-  EXPECT_NE(none.exit_code, 0);
-  EXPECT_THAT(none.output, HasSubstr("no checkpoint"));
+  const Outcome none = run(1, "b", {"--model", "mlp", "--epochs", "1", "--resume"});
+  EXPECT_EQ(none.exit_code, 0);
+  EXPECT_THAT(none.output, HasSubstr("there is no checkpoint"));
+  EXPECT_EQ(losses("b").size(), 10u);
   fs::resize_file(path("a.safetensors"), fs::file_size(path("a.safetensors")) / 2);
   const Outcome half = run(1, "a", {"--model", "mlp", "--epochs", "2", "--resume"});
   EXPECT_NE(half.exit_code, 0);
