@@ -124,6 +124,25 @@ TEST(Npy, LargeFilesComeBack) {
   expect_same(load(folder / "large.npy"), a);
 }
 
+size_t resident_bytes() {
+  size_t total = 0;
+  size_t resident = 0;
+  std::ifstream("/proc/self/statm") >> total >> resident;
+  return resident * 4096;
+}
+
+TEST(Npy, OpeningAHugeFileTakesNoMemory) {
+  const ScratchFolder folder;
+  constexpr size_t kBytes = 10'000'000'000;
+  const std::string path = folder / "huge.npy";  // sparse
+  write_file(path, npy(header_of("<f4", "False", "(2500000000,)"), ""));
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) + kBytes);
+  const size_t before = resident_bytes();
+  const array a = load(path);
+  EXPECT_EQ(a.nbytes(), kBytes);
+  EXPECT_LT(resident_bytes(), before + 10'000'000);
+}
+
 TEST(Npy, SavingIsAtomicAndTidy) {
   const ScratchFolder folder;
   save(folder / "a", array({1.0f}));  // the extension is added
