@@ -143,22 +143,29 @@ MLX_INLINE T base_of(T maximum) {
   return maximum == -static_cast<T>(__builtin_inf()) ? T(0) : maximum;
 }
 
-// exp of what is not positive. Hidden scores are far below where libmvec's
-// vectors give way to a call for each element; there, and where results would
-// be subnormal, it is 0.
+// scores = exp(scores - base), 0 where that would be subnormal. libmvec's vectors
+// give way to a call for each such element, so these are kept from it; in a loop of
+// its own, or the compiler sees that their exponentials are not needed and drops the bound.
 template <typename T>
-MLX_INLINE T weight_of(T x) {
+MLX_INLINE void weigh(T* scores, int64_t count, T base) {
   const T low = sizeof(T) == 4 ? T(-87) : T(-708);
-  const T y = exp(x < low ? low : x);
-  return x < low ? T(0) : y;
+  MLX_VECTORIZE
+  for (int64_t i = 0; i < count; ++i) {
+    const T x = scores[i] - base;
+    scores[i] = x < low ? low : x;
+  }
+  MLX_VECTORIZE
+  for (int64_t i = 0; i < count; ++i) {
+    const T y = exp(scores[i]);
+    scores[i] = scores[i] <= low ? T(0) : y;
+  }
 }
 
 template <typename T>
 T exponentials(T* scores, int64_t count, T* maximum, T* sum) {
   const T top = maximum_of(scores, count, *maximum), base = base_of(top);
-  const T change = weight_of(*maximum - base);
-  MLX_VECTORIZE
-  for (int64_t i = 0; i < count; ++i) scores[i] = weight_of(scores[i] - base);
+  const T change = exp(*maximum - base);
+  weigh(scores, count, base);
   *sum = *sum * change + sum_of<T>(count, [scores](int64_t i) { return scores[i]; });
   *maximum = top;
   return change;
@@ -166,9 +173,9 @@ T exponentials(T* scores, int64_t count, T* maximum, T* sum) {
 
 template <typename T>
 void probabilities(T* scores, int64_t count, T maximum, T scale) {
-  const T base = base_of(maximum);
+  weigh(scores, count, base_of(maximum));
   MLX_VECTORIZE
-  for (int64_t i = 0; i < count; ++i) scores[i] = weight_of(scores[i] - base) * scale;
+  for (int64_t i = 0; i < count; ++i) scores[i] *= scale;
 }
 
 template <typename T>
