@@ -82,8 +82,12 @@ class MemoryOrigin final : public detail::Origin,
   MemoryOrigin(std::shared_ptr<Memory> memory, int rank)
       : memory_(std::move(memory)), rank_(rank) {}
 
-  uint32_t next_id() override { return next_id_; }
+  uint32_t next_id() override {
+    const std::lock_guard lock(mutex_);
+    return next_id_;
+  }
   bool take_ids(uint32_t first, uint32_t end) override {
+    const std::lock_guard lock(mutex_);
     const bool free = next_id_ <= first;
     if (free) next_id_ = end;
     return free;
@@ -106,6 +110,7 @@ class MemoryOrigin final : public detail::Origin,
  private:
   const std::shared_ptr<Memory> memory_;
   const int rank_;
+  std::mutex mutex_;  // several threads of a rank may split groups
   uint32_t next_id_ = 1;
 };
 
