@@ -166,7 +166,8 @@ array multivariate_normal(const array& mean, const array& cov, const Shape& shap
   require_shape(leading, shape, "multivariate_normal");
   const Stream stream = to_stream(s);
   // The symmetric root of the covariance, from its singular values.
-  const Arrays usv = make_nodes(kSvd, {astype(cov, float32, stream)}, Attrs(VectorsAttrs{true}), stream);
+  const Arrays usv =
+      make_nodes(kSvd, {astype(cov, float32, stream)}, Attrs(VectorsAttrs{true}), stream);
   const array scaled = multiply(usv[0], expand_dims(sqrt(usv[1], stream), -2, stream), stream);
   const array root = matmul(scaled, usv[2], stream);
   Shape full = shape;

@@ -1,5 +1,6 @@
-#include "mlx/core/backend/cuda/cuda.h"
 #include "mlx/core/backend/gpu/device_info.h"
+
+#include "mlx/core/backend/cuda/cuda.h"
 #include "mlx/core/device.h"
 #include "mlx/core/version.h"
 

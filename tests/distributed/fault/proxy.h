@@ -21,9 +21,9 @@ using Bytes = std::vector<std::byte>;
 
 /// What happens to the bytes; offsets count those from connector to acceptor.
 struct Fault {
-  Milliseconds delay{0};               ///< of each piece, both ways
-  size_t bytes_per_second = 0;         ///< each way; 0: no limit
-  bool swallow = false;                ///< reads, forwards nothing, closes nothing
+  Milliseconds delay{0};                    ///< of each piece, both ways
+  size_t bytes_per_second = 0;              ///< each way; 0: no limit
+  bool swallow = false;                     ///< reads, forwards nothing, closes nothing
   std::optional<uint64_t> end_after = {};   ///< a FIN after so many bytes
   std::optional<uint64_t> corrupt_at = {};  ///< flips a bit there, of the first connection only
 };
