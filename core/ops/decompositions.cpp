@@ -50,10 +50,6 @@ array rotation_cotangent(const array& x, const array& g, const array& s, Stream 
   return multiply(f, subtract(product, linalg::transposed(product, stream), stream), stream);
 }
 
-array filled_up(const array& s, ShapeElem size, Stream stream) {
-  return linalg::resized(s, {size}, stream);
-}
-
 Arrays vjp_svd(const VjpArgs& args) {
   const array& a = args.inputs[0];
   require_real(a, "linalg::svd");
@@ -66,7 +62,7 @@ Arrays vjp_svd(const VjpArgs& args) {
   const array g_values = args.cotangents[vectors ? 1 : 0];
   array inner = linalg::resized(linalg::diagonal_matrix(g_values, s), {m, n}, s);
   if (vectors) {
-    const array s_m = filled_up(values, m, s), s_n = filled_up(values, n, s);
+    const array s_m = linalg::resized(values, {m}, s), s_n = linalg::resized(values, {n}, s);
     const array of_u =
         multiply(rotation_cotangent(u, args.cotangents[0], s_m, s), expand_dims(s_m, -2, s), s);
     const array of_v =

@@ -10,6 +10,7 @@
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/fft_ops.h"
 #include "mlx/core/ops/mapping.h"
+#include "mlx/core/ops/resized.h"
 #include "mlx/core/ops/shape.h"
 
 namespace mlx::core {
@@ -118,17 +119,6 @@ std::vector<int> checked_axes(const array& a, std::vector<int> axes, std::string
   require(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end(), "[", op,
           "] The same axis twice: expected each of the axes once.");
   return axes;
-}
-
-array resized(array a, int axis, ShapeElem size, Stream s) {
-  if (a.shape(axis) > size) {
-    Shape stop = a.shape();
-    stop[static_cast<size_t>(axis)] = size;
-    return slice(a, Shape(a.ndim(), 0), stop, s);
-  }
-  if (a.shape(axis) == size) return a;
-  Shape low(1, 0), high(1, size - a.shape(axis));
-  return pad(a, {axis}, low, high, array(0, a.dtype()), "constant", s);
 }
 
 double scale_of(double n, bool inverse, FFTNorm norm) {

@@ -3,6 +3,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/linalg_ops.h"
+#include "mlx/core/ops/resized.h"
 #include "mlx/core/ops/shape.h"
 
 namespace mlx::core::linalg {
@@ -28,16 +29,7 @@ array resized(const array& a, std::initializer_list<ShapeElem> sizes, Stream s) 
   array out = a;
   int axis = static_cast<int>(a.ndim() - sizes.size());
   for (const ShapeElem size : sizes) {
-    const ShapeElem old = out.shape(axis);
-    if (old > size) {
-      Shape stop = out.shape();
-      stop[static_cast<size_t>(axis)] = size;
-      out = slice(out, Shape(out.ndim(), 0), stop, s);
-    } else if (old < size) {
-      out = pad(out, std::vector<int>{axis}, Shape{0}, Shape{size - old}, array(0, a.dtype()),
-                "constant", s);
-    }
-    ++axis;
+    out = core::resized(out, axis++, size, s);
   }
   return out;
 }

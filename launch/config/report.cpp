@@ -5,6 +5,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/launch/config/words.h"
+#include "mlx/launch/text_table.h"
 
 namespace mlx::launch::config {
 namespace {

@@ -14,7 +14,4 @@ std::string bytes_text(int64_t bytes);          ///< "62.7 GiB"
 /// "a, b and c".
 std::string list_text(const std::vector<std::string>& items);
 
-/// Columns as wide as their widest cell, indented by two; the first row is the head.
-std::string table_text(const std::vector<std::vector<std::string>>& rows);
-
 }  // namespace mlx::launch::config

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mlx/core/base/error.h"
+#include "mlx/launch/text_table.h"
 
 namespace mlx::launch::flight {
 namespace {
@@ -19,26 +20,6 @@ const Entry* last_of(const Record& record) {
 
 double time_in(const Record& record, const Entry& e) {
   return static_cast<double>((e.ended != 0 ? e.ended : record.written) - e.started) * 1e-9;
-}
-
-// Columns as wide as their widest cell, numbers to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows,
-                  const std::vector<bool>& to_the_right) {
-  std::vector<size_t> widths(rows[0].size());
-  for (const auto& row : rows) {
-    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-  }
-  std::string out;
-  for (const auto& row : rows) {
-    std::string line;
-    for (size_t c = 0; c < row.size(); ++c) {
-      const std::string padding(widths[c] - row[c].size(), ' ');
-      line += "  " + (to_the_right[c] ? padding + row[c] : row[c] + padding);
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out += line + '\n';
-  }
-  return out;
 }
 
 std::string table_of(const GroupRecords& group) {
@@ -59,7 +40,7 @@ std::string table_of(const GroupRecords& group) {
                     last ? duration(time_in(record, *last)) : "-",
                     behind.collectives > 0 ? duration(behind.median) : "-"});
   }
-  return table(rows, {true, false, true, false, false, true, true});
+  return table_text(rows, {true, false, true, false, false, true, true});
 }
 
 json to_json(const GroupRecords& group) {

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include "distributed/error_of.h"
+#include "error_of.h"
 #include "mlx/distributed/distributed.h"
 #include "mlx/distributed/transports/dynamic_library.h"
 
@@ -23,7 +23,7 @@ using ::testing::StartsWith;
 std::string refusal_of(const std::string& backend, const char* variable = "MLX_UNKNOWN",
                        const char* value = "") {
   setenv(variable, value, 1);
-  const std::string text = testing::error_of<std::runtime_error>([&] { init(true, backend); });
+  const std::string text = error_of<std::runtime_error>([&] { init(true, backend); });
   unsetenv(variable);
   return text;
 }

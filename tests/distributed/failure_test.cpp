@@ -5,8 +5,8 @@
 
 #include <thread>
 
-#include "distributed/error_of.h"
 #include "distributed/ranks.h"
+#include "error_of.h"
 #include "mlx/distributed/bootstrap/errors.h"
 #include "mlx/distributed/collective.h"
 #include "mlx/distributed/distributed.h"
@@ -15,7 +15,6 @@ namespace mlx::core::distributed {
 namespace {
 
 using ::testing::AllOf;
-using testing::error_of;
 using ::testing::HasSubstr;
 using testing::make_groups;
 using testing::on_threads;

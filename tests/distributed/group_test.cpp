@@ -7,8 +7,8 @@
 #include <random>
 #include <thread>
 
-#include "distributed/error_of.h"
 #include "distributed/ranks.h"
+#include "error_of.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
 #include "mlx/distributed/ops.h"
@@ -20,7 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::AllOf;
 using ::testing::ElementsAreArray;
-using testing::error_of;
 using ::testing::HasSubstr;
 using testing::make_groups;
 using testing::on_threads;

@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "error_of.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
 
@@ -280,38 +281,27 @@ TEST(Fft, OfHugeAndSpecialValues) {
   EXPECT_FALSE(any(isfinite(real(fft::fft(array({infinity, 1.0f}))))).item<bool>());
 }
 
-template <typename Error>
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
-
 TEST(Fft, SaysWhatIsWrong) {
   const array a = zeros({3, 4});
   using Bad = std::invalid_argument;
-  EXPECT_EQ(message<Bad>([&] { fft::fft(a, 0, 0); }),
+  EXPECT_EQ(error_of<Bad>([&] { fft::fft(a, 0, 0); }),
             "[fftn] Size of axis 0: got 0, expected at least 1.");
-  EXPECT_EQ(message<Bad>([&] { fft::irfft(zeros({1})); }),
+  EXPECT_EQ(error_of<Bad>([&] { fft::irfft(zeros({1})); }),
             "[irfftn] Size of axis 0: got 0, expected at least 1.");
-  message<Bad>([&] { fft::fft(zeros({4, 0})); });
-  message<Bad>([&] { fft::fft(a, -2, 1); });
-  message<Bad>([&] { fft::fftn(a, std::vector<int>{-1, 1}); });
-  EXPECT_EQ(message<Bad>([&] {
+  error_of<Bad>([&] { fft::fft(zeros({4, 0})); });
+  error_of<Bad>([&] { fft::fft(a, -2, 1); });
+  error_of<Bad>([&] { fft::fftn(a, std::vector<int>{-1, 1}); });
+  EXPECT_EQ(error_of<Bad>([&] {
               fft::fftn(a, {2, 2}, {0});
             }),
             "[fftn] Sizes and axes do not fit: got 2 sizes for 1 axes.");
-  EXPECT_EQ(message<std::out_of_range>([&] { fft::fft(a, 2); }),
+  EXPECT_EQ(error_of<std::out_of_range>([&] { fft::fft(a, 2); }),
             "[fftn] Axis out of range: got 2 for an array of 2 axes.");
-  message<std::out_of_range>([&] { fft::fft(array(1.0f)); });
-  message<std::out_of_range>([&] { fft::fft2(zeros({3})); });
-  message<std::out_of_range>([&] { fft::fftshift(zeros({3}), {1}); });
-  message<Bad>([] { fft::fftfreq(0); });
-  message<Bad>([] { fft::rfftfreq(4, 0.0); });
+  error_of<std::out_of_range>([&] { fft::fft(array(1.0f)); });
+  error_of<std::out_of_range>([&] { fft::fft2(zeros({3})); });
+  error_of<std::out_of_range>([&] { fft::fftshift(zeros({3}), {1}); });
+  error_of<Bad>([] { fft::fftfreq(0); });
+  error_of<Bad>([] { fft::rfftfreq(4, 0.0); });
 }
 
 TEST(Fft, Frequencies) {

@@ -9,6 +9,7 @@
 
 #include "core/layouts.h"
 #include "core/transform/values.h"
+#include "error_of.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
 
@@ -343,17 +344,6 @@ TEST(Linalg, OfNothing) {
   EXPECT_EQ(distance(linalg::pinv(zeros({0, 2})), zeros({2, 0})), 0);
 }
 
-template <typename Error>
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return {};
-}
-
 using One = std::function<array(const array&)>;
 const std::pair<const char*, One> kOfSquare[] = {
     {"inv", [](const array& a) { return linalg::inv(a); }},
@@ -380,39 +370,39 @@ const std::pair<const char*, One> kOfAny[] = {
 TEST(Linalg, SaysWhatIsWrongWithTheMatrix) {
   const auto begins = [](const char* name) { return std::string("[linalg::") + name + "] "; };
   for (const auto& [name, f] : kOfSquare) {
-    EXPECT_EQ(message<std::invalid_argument>([&] {
+    EXPECT_EQ(error_of<std::invalid_argument>([&] {
                 f(ones({2, 3}));
               }),
               begins(name) + "Matrix is not square: got shape (2,3).");
-    EXPECT_EQ(message<std::invalid_argument>([&] { f(ones({3})); }),
+    EXPECT_EQ(error_of<std::invalid_argument>([&] { f(ones({3})); }),
               begins(name) + "Not a matrix: got an array of 1 axes, expected at least 2.");
   }
   for (const auto& [name, f] : kOfAny) {
-    EXPECT_EQ(message<std::invalid_argument>([&] { f(ones({3})); }),
+    EXPECT_EQ(error_of<std::invalid_argument>([&] { f(ones({3})); }),
               begins(name) + "Not a matrix: got an array of 1 axes, expected at least 2.");
   }
   const auto refuses_other_dtypes = [](const auto& list) {
     for (const auto& [name, f] : list) {
       if (std::string_view(name).ends_with("det")) continue;
       for (const Dtype dtype : {int32, float16, bfloat16, bool_}) {
-        message<std::invalid_argument>([&] { f(ones({2, 2}, dtype)); });
+        error_of<std::invalid_argument>([&] { f(ones({2, 2}, dtype)); });
       }
     }
   };
   refuses_other_dtypes(kOfSquare);
   refuses_other_dtypes(kOfAny);
-  message<std::invalid_argument>([] { linalg::inv(ones({2, 2}, complex64)); });
-  message<std::invalid_argument>([] { linalg::det(ones({2, 2}, complex64)); });
-  message<std::invalid_argument>([] { linalg::solve(ones({3, 3}), ones({2})); });
-  message<std::invalid_argument>([] { linalg::solve(ones({3, 3}), array(1.0f)); });
-  message<std::invalid_argument>([] { linalg::solve(ones({2, 3, 3}), ones({4, 3, 1})); });
-  message<std::invalid_argument>([] { linalg::cross(ones({4}), ones({4})); });
-  message<std::invalid_argument>([] { linalg::norm(ones({2, 2, 2}), 2.0); });
-  message<std::invalid_argument>([] { linalg::norm(ones({2, 2}), 3.0); });
-  message<std::invalid_argument>([] { linalg::norm(ones({2, 2}), 0.0); });
-  message<std::invalid_argument>([] { linalg::norm(ones({2, 2}), "foo"); });
-  message<std::invalid_argument>([] { linalg::norm(ones({2}), "fro"); });
-  message<std::invalid_argument>([] { linalg::norm(ones({2, 2, 2}), std::vector<int>{0, 1, 2}); });
+  error_of<std::invalid_argument>([] { linalg::inv(ones({2, 2}, complex64)); });
+  error_of<std::invalid_argument>([] { linalg::det(ones({2, 2}, complex64)); });
+  error_of<std::invalid_argument>([] { linalg::solve(ones({3, 3}), ones({2})); });
+  error_of<std::invalid_argument>([] { linalg::solve(ones({3, 3}), array(1.0f)); });
+  error_of<std::invalid_argument>([] { linalg::solve(ones({2, 3, 3}), ones({4, 3, 1})); });
+  error_of<std::invalid_argument>([] { linalg::cross(ones({4}), ones({4})); });
+  error_of<std::invalid_argument>([] { linalg::norm(ones({2, 2, 2}), 2.0); });
+  error_of<std::invalid_argument>([] { linalg::norm(ones({2, 2}), 3.0); });
+  error_of<std::invalid_argument>([] { linalg::norm(ones({2, 2}), 0.0); });
+  error_of<std::invalid_argument>([] { linalg::norm(ones({2, 2}), "foo"); });
+  error_of<std::invalid_argument>([] { linalg::norm(ones({2}), "fro"); });
+  error_of<std::invalid_argument>([] { linalg::norm(ones({2, 2, 2}), std::vector<int>{0, 1, 2}); });
 }
 
 TEST(Linalg, SaysWhichMatrixIsSingular) {
@@ -425,7 +415,7 @@ TEST(Linalg, SaysWhichMatrixIsSingular) {
         One([](const array& a) {
           return linalg::solve_triangular(a, ones({2, 1}));
         })}) {
-    const std::string text = message<std::runtime_error>([&] { eval(f(both)); });
+    const std::string text = error_of<std::runtime_error>([&] { eval(f(both)); });
     EXPECT_NE(text.find("singular: matrix 1 of the batch"), std::string::npos) << text;
     eval(f(good));
   }
@@ -439,20 +429,20 @@ TEST(Linalg, NotANumber) {
   EXPECT_TRUE(all(isnan(linalg::inv(a))).item<bool>());
   EXPECT_TRUE(all(isnan(linalg::solve(a, ones({2})))).item<bool>());
   EXPECT_TRUE(isnan(linalg::det(a)).item<bool>());
-  message<std::runtime_error>([&] { eval(linalg::svd(a)); });
-  message<std::runtime_error>([&] { eval(linalg::eigvalsh(a)); });
-  message<std::runtime_error>([&] { eval(linalg::eigvals(a)); });
-  message<std::runtime_error>([&] { eval(linalg::pinv(a)); });
+  error_of<std::runtime_error>([&] { eval(linalg::svd(a)); });
+  error_of<std::runtime_error>([&] { eval(linalg::eigvalsh(a)); });
+  error_of<std::runtime_error>([&] { eval(linalg::eigvals(a)); });
+  error_of<std::runtime_error>([&] { eval(linalg::pinv(a)); });
 }
 
 TEST(Linalg, ComplexAndOtherWithoutDerivativesSaySo) {
   const array a = symmetric({2, 2}, complex64, false);
   const auto real_sum = [](const array& x) { return sum(real(x)); };
-  message<std::invalid_argument>(
+  error_of<std::invalid_argument>(
       [&] { grad([&](const array& x) { return real_sum(linalg::svd(x)[0]); })(a); });
-  message<std::invalid_argument>(
+  error_of<std::invalid_argument>(
       [&] { grad([&](const array& x) { return sum(linalg::eigh(x).first); })(a); });
-  message<std::invalid_argument>([&] {
+  error_of<std::invalid_argument>([&] {
     grad([](const array& x) { return sum(linalg::lu_factor(x).first); })(ones({2, 3}));
   });
 }

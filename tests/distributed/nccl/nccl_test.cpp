@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "distributed/conformance.h"
-#include "distributed/error_of.h"
 #include "distributed/nccl/fake_nccl.h"
 #include "distributed/ranks.h"
+#include "error_of.h"
 #include "mlx/distributed/bootstrap/job.h"
 #include "mlx/distributed/distributed.h"
 #include "mlx/distributed/transports/nccl/communicator.h"

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace mlx::core::distributed::testing {
+namespace mlx::core {
 
 /// The message of the error of type E that `body` throws; anything else fails the test.
 template <typename E, typename Body>
@@ -21,4 +21,4 @@ std::string error_of(const Body& body) {
   return {};
 }
 
-}  // namespace mlx::core::distributed::testing
+}  // namespace mlx::core
