@@ -7,7 +7,7 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/graph/trace.h"
 #include "mlx/core/ops/shape.h"
-#include "mlx/core/primitive.h"
+#include "mlx/core/primitives.h"
 #include "mlx/core/transforms.h"
 
 namespace mlx::core {

@@ -1,6 +1,6 @@
 // The adapter between MLX's subclassed primitives and ops as data.
 
-#include "mlx/core/primitive.h"
+#include "mlx/core/primitives.h"
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "mlx/core/ops.h"
-#include "mlx/core/primitive.h"
+#include "mlx/core/primitives.h"
 #include "mlx/core/transforms.h"
 
 namespace mlx::core {

@@ -7,7 +7,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/reduce.h"
-#include "mlx/core/primitive.h"
+#include "mlx/core/primitives.h"
 #include "mlx/core/transforms.h"
 #include "nn/arrays.h"
 

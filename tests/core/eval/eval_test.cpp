@@ -5,7 +5,7 @@
 
 #include "mlx/core/memory.h"
 #include "mlx/core/ops.h"
-#include "mlx/core/primitive.h"
+#include "mlx/core/primitives.h"
 #include "mlx/core/stream.h"
 #include "mlx/core/transforms.h"
 #include "mlx/core/utils.h"

@@ -5,7 +5,7 @@
 
 #include "core/transform/values.h"
 #include "mlx/core/compile.h"
-#include "mlx/core/primitive.h"
+#include "mlx/core/primitives.h"
 
 namespace mlx::core {
 namespace {
