@@ -3,8 +3,10 @@
 // Arrays in files: NumPy's .npy and .npz, safetensors and GGUF.
 //
 // Loading reads the header at once and the data when it is evaluated, so that
-// a large file costs nothing until its arrays are used. Saving to a file is
-// atomic: whatever happens, the path holds the old content or the new one.
+// a large file costs nothing until its arrays are used. Large arrays then are
+// the file's pages, mapped, which all processes of a host share. Saving to a file
+// is atomic: whatever happens, the path holds the old content or the new one.
+// docs/saving.md tells more.
 //
 // Errors of every function below: std::runtime_error, naming the file, if it
 // cannot be read or written or its content is not what the format prescribes.
@@ -42,6 +44,13 @@ class Reader {
   /// Fills `data` with the `count` bytes at `offset`.
   /// Errors: std::runtime_error if they cannot be read.
   virtual void read(char* data, size_t count, size_t offset) = 0;
+  /// Memory at a multiple of `alignment` that is the `count` bytes at `offset`
+  /// while the result lives: an array then needs no copy of them. It may be
+  /// written to, which must not change what others read.
+  /// Null if there is none, as here: the bytes are read().
+  virtual std::shared_ptr<char> map(size_t /*count*/, size_t /*offset*/, size_t /*alignment*/) {
+    return nullptr;
+  }
 };
 
 /// Takes bytes, one after the other.

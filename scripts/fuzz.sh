@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds the fuzzers with clang and runs each of them; fails on the first finding.
+# Exit status 77: clang is not installed. The tests labelled long run this too.
 # usage: scripts/fuzz.sh [seconds for each, 60 by default] [fuzzer...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -7,10 +8,18 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift || true
 fuzzers=("$@")
-[ ${#fuzzers[@]} -gt 0 ] || fuzzers=(agent handshake frame header hostfile)
+[ ${#fuzzers[@]} -gt 0 ] || fuzzers=(agent frame gguf handshake header hostfile npy npz safetensors)
 
-cmake --preset fuzz >/dev/null
-cmake --build --preset fuzz --target fuzzers
+if ! command -v clang++ >/dev/null; then
+  echo "fuzz: needs clang: scripts/setup.sh --fuzz" >&2
+  exit 77
+fi
+mkdir -p build
+(
+  flock 9 # tests may run several of these at once
+  cmake --preset fuzz >/dev/null
+  cmake --build --preset fuzz --target "${fuzzers[@]/%/_fuzz}"
+) 9>build/fuzz.lock
 
 # What a run finds stays out of the tree: only the seeds are kept in it.
 found=$(mktemp -d)

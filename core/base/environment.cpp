@@ -48,6 +48,7 @@ const Environment& Environment::get() {
   static const Environment environment{
       .disable_fusion = is_set("MLX_DISABLE_FUSION"),
       .disable_compile = is_set("MLX_DISABLE_COMPILE"),
+      .map_files = text_of("MLX_MAP_FILES") != "0",
       .trace_file = trace_file_of(std::string(text_of("MLX_TRACE")), rank),
       .rank = rank};
   return environment;

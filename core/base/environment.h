@@ -10,6 +10,8 @@ struct Environment {
   bool disable_fusion;
   /// MLX_DISABLE_COMPILE=1: compiled functions are called as they are.
   bool disable_compile;
+  /// Not MLX_MAP_FILES=0: the data of large arrays in files are mapped, not read.
+  bool map_files;
   /// MLX_TRACE=file: where the timeline goes; empty: nowhere. The number of a
   /// process that was started with others stands for "%r", or else before the
   /// last dot of the name.

@@ -1,5 +1,6 @@
 #include "mlx/core/graph/node.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 
@@ -70,14 +71,17 @@ array make_array(Shape shape, Dtype dtype) {
 }
 
 size_t element_count(const Shape& shape) {
+  // A zero does not excuse the other sizes: an empty array has strides too.
   int64_t count = 1;
+  bool is_empty = false;
   for (ShapeElem n : shape) {
     require(n >= 0, "[array] Negative size in shape ", shape, ".");
-    require(!__builtin_mul_overflow(count, n, &count) &&
+    is_empty |= n == 0;
+    require(!__builtin_mul_overflow(count, std::max<ShapeElem>(n, 1), &count) &&
                 count < std::numeric_limits<int64_t>::max() / 16,
             "[array] Shape ", shape, " has too many elements.");
   }
-  return static_cast<size_t>(count);
+  return is_empty ? 0 : static_cast<size_t>(count);
 }
 
 Strides row_major(const Shape& shape) {

@@ -2,6 +2,8 @@
 
 // Readers and writers over files.
 
+#include <memory>
+#include <mutex>
 #include <string>
 
 #include "mlx/core/io.h"
@@ -21,7 +23,8 @@ class Descriptor {
   const int fd_;
 };
 
-/// Keeps the file open: it can be replaced or deleted meanwhile.
+/// Keeps the file open: it can be replaced or deleted meanwhile. Who shortens it
+/// in place ends programs that use what was mapped from it (SIGBUS).
 /// Errors: std::runtime_error if it is not a regular file that can be read.
 class FileReader final : public Reader {
  public:
@@ -29,11 +32,19 @@ class FileReader final : public Reader {
   std::string label() const override { return path_; }
   size_t size() const override { return size_; }
   void read(char* data, size_t count, size_t offset) override;
+  /// All results are parts of one private mapping of the file. Null for what is
+  /// copied as fast, and wherever read() has to tell what is wrong.
+  std::shared_ptr<char> map(size_t count, size_t offset, size_t alignment) override;
 
  private:
+  bool is_there(size_t end) const;
+
   const std::string path_;
   const Descriptor file_;
   size_t size_ = 0;
+  /// The mapping, made when it is first needed; null if that failed.
+  std::once_flag maps_;
+  std::shared_ptr<char> mapped_;
 };
 
 /// Writes a temporary file beside `path`; finish() puts it on the disk and in

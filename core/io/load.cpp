@@ -30,15 +30,30 @@ void swap_bytes(char* data, size_t count, size_t width) {
   }
 }
 
+void set_data(array& out, const LoadAttrs& attrs, allocator::Buffer buffer, Deleter deleter) {
+  const Strides strides =
+      attrs.is_column_major ? column_major(out.shape()) : row_major(out.shape());
+  out.set_data(buffer, out.size(), strides, layout_flags(out.shape(), strides, out.size()),
+               std::move(deleter));
+}
+
+// The bytes as they are in the file, where that is what the array needs.
+std::shared_ptr<char> map(const LoadAttrs& attrs, const array& out) {
+  const bool differs = attrs.swaps_bytes || out.dtype() == bool_ || out.size() == 0;
+  return differs ? nullptr : attrs.reader->map(out.nbytes(), attrs.offset, out.itemsize());
+}
+
 void run(const KernelArgs& args) {
   const auto& attrs = args.attrs.get<LoadAttrs>();
   array& out = args.outputs[0];
-  const allocator::Buffer buffer = allocator::malloc(out.nbytes());
-  if (attrs.is_column_major) {
-    const Strides strides = column_major(out.shape());
-    out.set_data(buffer, out.size(), strides, layout_flags(out.shape(), strides, out.size()));
-  } else {
-    out.set_data(buffer);
+  if (const std::shared_ptr<char> bytes = map(attrs, out)) {
+    // The deleter is what holds them.
+    set_data(out, attrs, allocator::Buffer(bytes.get()), [bytes](allocator::Buffer) {});
+    return;
+  }
+  set_data(out, attrs, allocator::malloc(out.nbytes()), allocator::free);
+  if (out.size() == 0) {
+    return;  // the place of no bytes may be beyond the end
   }
   char* data = out.data<char>();
   attrs.reader->read(data, out.nbytes(), attrs.offset);
@@ -61,12 +76,15 @@ size_t count_bytes(const Type& type) {
   constexpr size_t kTooMany = std::numeric_limits<size_t>::max();
   constexpr int64_t kLimit = std::numeric_limits<int64_t>::max() / 16;
   int64_t bytes = type.dtype.size();
+  bool is_empty = false;  // which does not excuse the other sizes: they make strides
   for (ShapeElem n : type.shape) {
-    if (n < 0 || __builtin_mul_overflow(bytes, n, &bytes) || bytes > kLimit) {
+    is_empty |= n == 0;
+    if (n < 0 || __builtin_mul_overflow(bytes, std::max<ShapeElem>(n, 1), &bytes) ||
+        bytes > kLimit) {
       return kTooMany;
     }
   }
-  return static_cast<size_t>(bytes);
+  return is_empty ? 0 : static_cast<size_t>(bytes);
 }
 
 void write_data(Writer& writer, const array& a) {

@@ -16,6 +16,9 @@ namespace {
 
 constexpr size_t kLengthBytes = 8;
 constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+// Where the tensors begin, so that most are where vectors are loaded fastest once
+// the file is mapped. The format asks for 8.
+constexpr size_t kAlignment = 64;
 
 // Wide dtypes first, so that every tensor is aligned; then by name.
 std::vector<std::pair<std::string, array>> sorted(std::unordered_map<std::string, array> arrays) {
@@ -37,7 +40,8 @@ std::string make_header(const std::vector<std::pair<std::string, array>>& named,
     offset += a.nbytes();
   }
   std::string text = io::print_safetensors_header(header);
-  text.resize((text.size() + kLengthBytes - 1) / kLengthBytes * kLengthBytes, ' ');
+  const size_t padding = kAlignment - 1 - (kLengthBytes + text.size() - 1) % kAlignment;
+  text.append(padding, ' ');
   require(text.size() <= kMaxHeaderBytes, "[save_safetensors] Header: got ", text.size(),
           " bytes, expected at most ", kMaxHeaderBytes, ".");
   const uint64_t length = text.size();

@@ -33,6 +33,10 @@ inline constexpr uint16_t kIsEncrypted = 1 << 0;
 inline constexpr uint16_t kHasDescriptor = 1 << 3;
 inline constexpr uint16_t kIsUtf8 = 1 << 11;
 
+/// An extra field of any length, by which Android's zipalign makes a member's
+/// bytes begin at a multiple of the number in it.
+inline constexpr uint16_t kExtraAlignment = 0xD935;
+
 /// The extra field with the 64-bit sizes, and what stands in their usual places.
 inline constexpr uint16_t kExtra64 = 1;
 inline constexpr uint32_t kIn64 = 0xFFFFFFFF;

@@ -176,10 +176,7 @@ class MemberReader final : public Reader {
   size_t size() const override { return member_.bytes; }
 
   void read(char* data, size_t count, size_t offset) override {
-    if (count > size() || offset > size() - count) {
-      throw_bad_file("load_npz", label(), "It has ", size(), " bytes, expected ", count, " at ",
-                     offset, ".");
-    }
+    require_range(count, offset);
     if (member_.is_deflated) {
       inflate_to(data, count, offset);
     } else {
@@ -190,7 +187,26 @@ class MemberReader final : public Reader {
     }
   }
 
+  std::shared_ptr<char> map(size_t count, size_t offset, size_t alignment) override {
+    require_range(count, offset);
+    if (member_.is_deflated) {
+      return nullptr;
+    }
+    auto data = archive_->map(count, member_.offset + offset, alignment);
+    if (data != nullptr && offset + count == size()) {
+      check_sum(data.get(), count, offset);
+    }
+    return data;
+  }
+
  private:
+  void require_range(size_t count, size_t offset) const {
+    if (count > size() || offset > size() - count) {
+      throw_bad_file("load_npz", label(), "It has ", size(), " bytes, expected ", count, " at ",
+                     offset, ".");
+    }
+  }
+
   // What comes before the bytes is inflated too, into a small buffer.
   void inflate_to(char* data, size_t count, size_t offset);
 

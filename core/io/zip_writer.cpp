@@ -17,6 +17,11 @@ namespace {
 constexpr size_t kChunk = size_t{1} << 18;
 // 1 January 1980, the earliest there is: the same arrays give the same bytes.
 constexpr uint32_t kTime = 0x00210000;
+// What .npy files are made of begins at multiples of this, and so do they: a
+// reader can map the arrays.
+constexpr uint16_t kAlignment = 64;
+// The extra fields of a member: its sizes, and the alignment without the zeros.
+constexpr uint16_t kExtraBytes = 20 + 6;
 constexpr int kRawDeflate = -MAX_WBITS;
 constexpr int kMemoryLevel = 8;
 
@@ -33,16 +38,22 @@ void append_common(std::string& bytes, const ZipMember& member, bool has_sizes) 
 }
 
 std::string local_header(const ZipMember& member) {
+  const uint64_t before =
+      member.header_offset + zip::kLocalHeaderBytes + member.name.size() + kExtraBytes;
+  const auto zeros = static_cast<uint16_t>((kAlignment - before % kAlignment) % kAlignment);
   std::string bytes;
   append_number(bytes, zip::kLocalHeader);
   append_common(bytes, member, false);
-  append_number<uint16_t>(bytes, 20);
+  append_number<uint16_t>(bytes, kExtraBytes + zeros);
   bytes += member.name;
   append_number(bytes, zip::kExtra64);
   append_number<uint16_t>(bytes, 16);
   append_number<uint64_t>(bytes, 0);
   append_number<uint64_t>(bytes, 0);
-  return bytes;
+  append_number(bytes, zip::kExtraAlignment);
+  append_number<uint16_t>(bytes, sizeof kAlignment + zeros);
+  append_number(bytes, kAlignment);
+  return bytes.append(zeros, '\0');
 }
 
 std::string descriptor(const ZipMember& member) {

@@ -212,6 +212,8 @@ TEST(Npy, BadFilesAreErrorsThatSayWhere) {
       {"size over 64 bits", with("<f4", "False", "(99999999999999999999,)")},
       {"data cut off", with("<f4", "False", "(3,)")},
       {"product over 64 bits", with("<f4", "False", "(4294967296, 4294967296, 4294967296)")},
+      {"empty, but its strides would be over 64 bits",
+       with("<f4", "False", "(0, 4611686018427387904, 4611686018427387904)")},
       {"zero times too much", with("<f4", "False", "(9223372036854775807, 9, 0)")},
       {"too many dimensions", with("<f4", "False",
                                    ("(" +

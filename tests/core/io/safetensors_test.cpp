@@ -76,7 +76,7 @@ TEST(Safetensors, TheBytesAreTheFormats) {
       R"("b":{"dtype":"U8","shape":[],"data_offsets":[6,7]}})";
   const Named arrays{{"b", array(9, uint8)}, {"w", array({1.0f})}, {"a", array({7, 8}, uint8)}};
   const std::string bytes = saved_bytes(arrays, {{"k", "v"}});
-  const size_t padded = (header.size() + 7) / 8 * 8;
+  const size_t padded = (8 + header.size() + 63) / 64 * 64 - 8;  // tensors begin at 64 n
   EXPECT_EQ(bytes.substr(0, 8), length_of(padded));
   EXPECT_THAT(bytes.substr(8, padded), StartsWith(header));
   EXPECT_EQ(bytes.substr(8 + header.size(), padded - header.size()).find_first_not_of(' '),
@@ -160,6 +160,9 @@ TEST(Safetensors, BadFilesAreErrorsThatSayWhere) {
       {"nested shape", tensor(R"("dtype":"U8","shape":[[2]],"data_offsets":[0,2])")},
       {"product over 64 bits",
        tensor(R"("dtype":"U8","shape":[4294967296,4294967296,2],"data_offsets":[0,2])")},
+      {"empty, but its strides would be over 64 bits",
+       tensor(R"("dtype":"U8","shape":[0,4611686018427387904,4611686018427387904],)"
+              R"("data_offsets":[0,0])")},
       {"one offset", tensor(R"("dtype":"U8","shape":[2],"data_offsets":[0])")},
       {"three offsets", tensor(R"("dtype":"U8","shape":[2],"data_offsets":[0,2,4])")},
       {"offsets the wrong way", tensor(R"("dtype":"U8","shape":[2],"data_offsets":[2,0])")},

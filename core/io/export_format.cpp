@@ -1,0 +1,403 @@
+#include "mlx/core/io/export_format.h"
+
+#include <limits>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "mlx/core/io/bytes.h"
+#include "mlx/core/io/load.h"
+#include "mlx/core/transforms.h"
+#include "mlx/core/version.h"
+
+namespace mlx::core::io {
+namespace {
+
+// Smaller constants are read at once, so that equal scalars can be told to be equal.
+constexpr size_t kEagerBytes = size_t{64} << 10;
+
+// ---- writing
+
+class ExportWriter {
+ public:
+  explicit ExportWriter(Writer& writer) : writer_(writer) {}
+
+  void write(const ExportedFile& file) {
+    string(version());
+    number(static_cast<int32_t>(file.functions.size()));
+    number(file.shapeless);
+    string(file.metadata);
+    for (const ExportedFunction& function : file.functions) {
+      write(function);
+    }
+    flush();
+  }
+
+ private:
+  template <typename T>
+  void number(T value) {
+    append_number(bytes_, value);
+  }
+  void string(std::string_view text) {
+    number(uint64_t{text.size()});
+    bytes_ += text;
+  }
+  template <typename T, typename List>
+  void list(const List& values) {
+    number(uint64_t{values.size()});
+    for (const auto& value : values) {
+      number(static_cast<T>(value));
+    }
+  }
+  void shape(const Shape& shape) {
+    for (const ShapeElem n : shape) {
+      require(n <= std::numeric_limits<int32_t>::max() && n >= std::numeric_limits<int32_t>::min(),
+              "[export_function] Size in a shape: got ", n, ", expected 32 bits.");
+    }
+    list<int32_t>(shape);
+  }
+  void dtype(Dtype dtype) {
+    number(static_cast<int32_t>(dtype.val()));
+    number(dtype.size());
+  }
+
+  void write(const ExportedFunction& function) {
+    number(uint64_t{function.keywords.size()});
+    for (const std::string& keyword : function.keywords) {
+      string(keyword);
+    }
+    list<Id>(function.inputs);
+    number(uint64_t{function.types.size()});
+    for (const Type& type : function.types) {
+      shape(type.shape);
+      dtype(type.dtype);
+    }
+    list<Id>(function.outputs);
+    number(uint64_t{function.entries.size()});
+    for (const ExportedEntry& entry : function.entries) {
+      std::visit([&](const auto& e) { write(e); }, entry);
+    }
+  }
+
+  void write(const ExportedInput& input) {
+    number(input.id);
+    number(uint16_t{0});
+  }
+
+  void write(const ExportedConstant& constant) {
+    number(constant.id);
+    number(false);
+    number(true);
+    if (!written_.insert(constant.id).second) {
+      return;
+    }
+    shape(constant.value.shape());
+    dtype(constant.value.dtype());
+    flush();
+    write_data(writer_, constant.value);
+  }
+
+  void write(const ExportedStep& step) {
+    number(step.outputs[0]);
+    number(true);
+    list<Id>(step.inputs);
+    number(int32_t{0});
+    number(static_cast<int32_t>(step.device.type));
+    number(int32_t{step.device.index});
+    string(step.name);
+    for (const StateT& value : step.state) {
+      write(value);
+    }
+    if (step.outputs.size() == 1) {
+      number(uint64_t{0});
+      shape(step.types[0].shape);
+      dtype(step.types[0].dtype);
+      return;
+    }
+    list<Id>(step.outputs);
+    number(uint64_t{step.types.size()});
+    for (const Type& type : step.types) {
+      shape(type.shape);
+    }
+    number(uint64_t{step.types.size()});
+    for (const Type& type : step.types) {
+      dtype(type.dtype);
+    }
+  }
+
+  void write(const StateT& value) {
+    switch (kStateCodes[value.index()]) {
+      case 'b':
+        return number(std::get<bool>(value));
+      case 'i':
+        return number(std::get<int>(value));
+      case 'u':
+        return number(std::get<size_t>(value));
+      case 'f':
+        return number(std::get<float>(value));
+      case 'd':
+        return number(std::get<double>(value));
+      case 't':
+        return dtype(std::get<Dtype>(value));
+      case 's':
+        return shape(std::get<6>(value));
+      case 'r':
+        return list<int64_t>(std::get<7>(value));
+      case 'I':
+        return list<int32_t>(std::get<std::vector<int>>(value));
+      case 'U':
+        return list<uint64_t>(std::get<std::vector<size_t>>(value));
+      case 'o':
+        number(std::get<std::optional<float>>(value).has_value());
+        if (const auto& maybe = std::get<std::optional<float>>(value)) {
+          number(*maybe);
+        }
+        return;
+      default:
+        return string(std::get<std::string>(value));
+    }
+  }
+
+  void flush() {
+    writer_.write(bytes_.data(), bytes_.size());
+    bytes_.clear();
+  }
+
+  Writer& writer_;
+  std::string bytes_;
+  std::unordered_set<Id> written_;
+};
+
+// ---- reading
+
+class ExportReader {
+ public:
+  ExportReader(const std::shared_ptr<Reader>& reader, SchemaOf schema_of)
+      : reader_(reader), schema_of_(schema_of), size_(reader->size()) {}
+
+  ExportedFile read() {
+    ExportedFile file;
+    string();  // the version, which does not change the layout
+    const auto functions = number<int32_t>();
+    file.shapeless = flag();
+    file.metadata = string();
+    for (int32_t i = 0; i < functions; ++i) {
+      file.functions.push_back(function());
+    }
+    return file;
+  }
+
+ private:
+  template <typename... Parts>
+  [[noreturn]] void fail(const Parts&... parts) const {
+    throw_bad_file("import_function", reader_->label(), parts...);
+  }
+
+  size_t left() const { return size_ - position_; }
+
+  // The next bytes, from a window that moves on through the file.
+  std::string_view take(size_t count) {
+    if (count > left()) {
+      fail("The file ends early: got ", left(), " bytes, expected ", count, " at ", position_, ".");
+    }
+    if (position_ + count > window_begin_ + window_.size()) {
+      window_begin_ = position_;
+      window_.resize(std::min(std::max(count, size_t{1} << 16), left()));
+      reader_->read(window_.data(), window_.size(), window_begin_);
+    }
+    const std::string_view bytes(window_.data() + (position_ - window_begin_), count);
+    position_ += count;
+    return bytes;
+  }
+
+  template <typename T>
+  T number() {
+    return number_at<T>(take(sizeof(T)), 0);
+  }
+  bool flag() { return number<uint8_t>() != 0; }
+
+  // The length of a list whose elements take `bytes` at least.
+  size_t length(size_t bytes) {
+    const auto count = number<uint64_t>();
+    if (count > left() / bytes) {
+      fail("A list is longer than the file: got ", count, " elements.");
+    }
+    return static_cast<size_t>(count);
+  }
+  std::string string() { return std::string(take(length(1))); }
+  template <typename T, typename List>
+  List list() {
+    List values;
+    const size_t count = length(sizeof(T));
+    for (size_t i = 0; i < count; ++i) {
+      values.push_back(static_cast<typename List::value_type>(number<T>()));
+    }
+    return values;
+  }
+  std::vector<Id> ids() { return list<Id, std::vector<Id>>(); }
+
+  Shape shape() {
+    auto shape = list<int32_t, Shape>();
+    if (shape.size() > kMaxDimensions) {
+      fail("Number of dimensions: got ", shape.size(), ", expected at most ", kMaxDimensions, ".");
+    }
+    return shape;
+  }
+  Dtype dtype() {
+    const auto val = number<int32_t>();
+    const auto size = number<uint8_t>();
+    if (val < 0 || val >= kDtypes || dtype_of(static_cast<Dtype::Val>(val)).size() != size) {
+      fail("Dtype: got number ", val, " of ", size, " bytes.");
+    }
+    return dtype_of(static_cast<Dtype::Val>(val));
+  }
+  Type type() {
+    Shape sizes = shape();
+    return checked({std::move(sizes), dtype()});
+  }
+  Type checked(Type type) const {
+    if (count_bytes(type) == std::numeric_limits<size_t>::max()) {
+      fail("Shape of an array: got ", type.shape, ".");
+    }
+    return type;
+  }
+
+  ExportedFunction function() {
+    ExportedFunction out;
+    for (size_t n = length(sizeof(uint64_t)); n > 0; --n) {
+      out.keywords.push_back(string());
+    }
+    out.inputs = ids();
+    for (size_t n = length(sizeof(uint64_t)); n > 0; --n) {
+      out.types.push_back(type());
+    }
+    if (out.types.size() != out.inputs.size() || out.keywords.size() > out.inputs.size()) {
+      fail("Inputs: got ", out.inputs.size(), " of ", out.types.size(), " types and ",
+           out.keywords.size(), " keywords.");
+    }
+    out.outputs = ids();
+    for (size_t n = length(sizeof(Id)); n > 0; --n) {
+      out.entries.push_back(entry());
+    }
+    return out;
+  }
+
+  ExportedEntry entry() {
+    const auto id = number<Id>();
+    if (flag()) {
+      return step(id);
+    }
+    return flag() ? ExportedEntry(constant(id)) : ExportedEntry(ExportedInput{id});
+  }
+
+  ExportedConstant constant(Id id) {
+    if (const auto known = constants_.find(id); known != constants_.end()) {
+      return {id, known->second};
+    }
+    const Type t = type();
+    const size_t bytes = count_bytes(t);
+    if (bytes > left()) {
+      fail("The file ends early: got ", left(), " bytes, expected ", bytes, " of a constant.");
+    }
+    array value = make_node(kLoad, {}, Attrs(LoadAttrs{reader_, position_, t}), to_stream({}));
+    if (bytes <= kEagerBytes) {
+      value.eval();
+    }
+    position_ += bytes;
+    constants_.emplace(id, value);
+    return {id, std::move(value)};
+  }
+
+  ExportedStep step(Id id) {
+    ExportedStep out{.name = {}, .state = {}, .device = Device::cpu, .inputs = ids(), .outputs = {},
+                     .types = {}};
+    number<int32_t>();  // the stream, which was another process's
+    const bool gpu = number<int32_t>() == static_cast<int32_t>(Device::DeviceType::gpu);
+    out.device = Device(gpu ? Device::gpu : Device::cpu, number<int32_t>());
+    out.name = string();
+    const std::string_view* schema = schema_of_(out.name);
+    require(schema != nullptr, "[import_function] ", reader_->label(), ": Unknown operation ",
+            out.name.substr(0, 64), ".");
+    for (const char code : *schema) {
+      out.state.push_back(state(code));
+    }
+    out.outputs = ids();
+    if (out.outputs.empty()) {
+      out.outputs.push_back(id);
+      out.types.push_back(type());
+      return out;
+    }
+    std::vector<Shape> shapes;
+    for (size_t n = length(sizeof(uint64_t)); n > 0; --n) {
+      shapes.push_back(shape());
+    }
+    const size_t dtypes = length(sizeof(uint8_t));
+    if (shapes.size() != out.outputs.size() || dtypes != out.outputs.size()) {
+      fail("Results of ", out.name, ": got ", out.outputs.size(), " with ", shapes.size(),
+           " shapes and ", dtypes, " dtypes.");
+    }
+    for (Shape& sizes : shapes) {
+      out.types.push_back(checked({std::move(sizes), dtype()}));
+    }
+    return out;
+  }
+
+  StateT state(char code) {
+    switch (code) {
+      case 'b':
+        return flag();
+      case 'i':
+        return number<int32_t>();
+      case 'u':
+        return static_cast<size_t>(number<uint64_t>());
+      case 'f':
+        return number<float>();
+      case 'd':
+        return number<double>();
+      case 't':
+        return dtype();
+      case 's':
+        return shape_state(shape());
+      case 'r':
+        return strides_state(list<int64_t, Strides>());
+      case 'I':
+        return list<int32_t, std::vector<int>>();
+      case 'U':
+        return list<uint64_t, std::vector<size_t>>();
+      case 'o':
+        return flag() ? std::optional<float>(number<float>()) : std::optional<float>();
+      default:
+        return string();
+    }
+  }
+
+  const std::shared_ptr<Reader> reader_;
+  const SchemaOf schema_of_;
+  const size_t size_;
+  size_t position_ = 0;
+  std::string window_;
+  size_t window_begin_ = 0;
+  /// Of all functions.
+  std::unordered_map<Id, array> constants_;
+};
+
+}  // namespace
+
+void write_export(Writer& writer, const ExportedFile& file) {
+  Arrays constants;
+  for (const ExportedFunction& function : file.functions) {
+    for (const ExportedEntry& entry : function.entries) {
+      if (const auto* constant = std::get_if<ExportedConstant>(&entry)) {
+        constants.push_back(constant->value);
+      }
+    }
+  }
+  eval(constants);  // before the first byte is written
+  ExportWriter(writer).write(file);
+  writer.finish();
+}
+
+ExportedFile read_export(const std::shared_ptr<Reader>& reader, SchemaOf schema_of) {
+  return ExportReader(reader, schema_of).read();
+}
+
+}  // namespace mlx::core::io
