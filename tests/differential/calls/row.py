@@ -1,0 +1,18 @@
+"""A row of the tables: an operation, how to make a call of it, and what its results may differ by."""
+
+import dataclasses
+import typing
+
+
+@dataclasses.dataclass
+class Row:
+    op: str
+    make: typing.Callable  # Source -> Call
+    tolerance: object = "exact"
+    # The magnitude that rounding errors are relative to, of a call; for "scaled" tolerances.
+    scale: typing.Callable = None
+    # What makes results comparable that are determined up to a choice: (call, outputs) -> outputs.
+    canonical: typing.Callable = None
+    # Whether derivatives are compared, and whether the call may be mapped.
+    differentiable: bool = False
+    mappable: bool = True

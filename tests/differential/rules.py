@@ -1,0 +1,103 @@
+"""The differences from MLX that are deliberate: each rule names its row of docs/differences.md."""
+
+import dataclasses
+import typing
+
+import judge
+import wire
+
+HALVES = ("float16", "bfloat16")
+
+
+@dataclasses.dataclass
+class Rule:
+    # How the row of docs/differences.md begins.
+    row: str
+    # (call, ours, theirs, kind of the difference) -> whether this is it
+    applies: typing.Callable
+
+
+def mlx_dies(call, ours, theirs, kind):
+    return theirs.error in ("crash", "hang") and ours.error not in ("crash", "hang")
+
+
+def bad_axis(call, ours, theirs, kind):
+    return kind == "error type" and {ours.error, theirs.error} == {"ValueError", "IndexError"} and (
+        "xis " in ours.text or "xes" in ours.text)
+
+
+def fused_halves(call, ours, theirs, kind):
+    """Differences of the size of one rounding to half precision."""
+    return kind == "values" and all(o.dtype in HALVES for o in ours.outputs) and (
+        judge.differs(ours, theirs, ("scaled", 4), 1.0) is None)
+
+
+def works_here(*ops, text=""):
+    """MLX refuses what works here."""
+    return lambda call, ours, theirs, kind: (
+        call.op in ops and kind == "error" and not ours.error and text in theirs.text)
+
+
+def refused_here(*ops, text=""):
+    return lambda call, ours, theirs, kind: (
+        call.op in ops and kind == "error" and ours.error == "ValueError" and text in ours.text)
+
+
+def of(*ops, kinds=("values",), dtypes=wire.DTYPES):
+    return lambda call, ours, theirs, kind: (
+        call.op in ops and kind in kinds and all(o.dtype in dtypes for o in ours.outputs or []))
+
+
+def cropped(call, ours, theirs, kind):
+    """Padding beyond the reach of the kernel."""
+    if not call.op.startswith("conv_transpose"):
+        return False
+
+    def sizes(name, otherwise):
+        value = call.args.get(name, otherwise)
+        return value if isinstance(value, list) else [value] * (len(call.arrays[1].shape) - 2)
+
+    return any(p > d * (k - 1) for p, d, k in zip(sizes("padding", 0), sizes("dilation", 1),
+                                                  call.arrays[1].shape[1:-1]))
+
+
+def no_rule(call, ours, theirs, kind):
+    """MLX lacks the derivative or the mapping."""
+    return bool(call.transform) and kind == "error" and not ours.error and theirs.error
+
+
+RULES = [
+    Rule("calls of which MLX dies", mlx_dies),
+    Rule("an axis that is not there", bad_axis),
+    Rule("element-wise operations on float16 and bfloat16", fused_halves),
+    Rule("`random::truncated_normal` of float16 and bfloat16", of("random.truncated_normal", dtypes=HALVES)),
+    Rule("`quantize`, modes mxfp4 and mxfp8: scale",
+         lambda call, ours, theirs, kind: call.op == "quantize" and call.args["mode"] in ("mxfp4", "mxfp8")),
+    Rule("`floor_divide` of integers", of("floor_divide")),
+    Rule("`logcumsumexp` of integers", of("logcumsumexp", kinds=("dtype",), dtypes=wire.INTEGERS + ["bool"])),
+    Rule("`nan_to_num` of float64", refused_here("nan_to_num", text="float64")),
+    Rule("`arange` of an integer dtype with a step below 1", refused_here("arange", text="Step")),
+    Rule("`median` over no axes", works_here("median", text="flatten")),
+    Rule("`conv3d`, `conv_transpose3d` with groups",
+         works_here("conv3d", "conv_transpose3d", "conv_general", text="groups")),
+    Rule("`conv_transpose` with more padding than the kernel reaches", cropped),
+    Rule("`fftshift`, `ifftshift`: an axis twice", refused_here("fft.fftshift", "fft.ifftshift", text="twice")),
+    Rule("`take` of one negative index", works_here("take_one", text="squeeze")),
+    Rule("derivatives and vmap that MLX lacks", no_rule),
+]
+
+
+def explain(call, ours, theirs, difference):
+    """The row that explains a difference, or None."""
+    for rule in RULES:
+        if rule.applies(call, ours, theirs, difference[0]):
+            return rule.row
+    return None
+
+
+def check(document):
+    """Every rule has its row."""
+    text = document.read_text()
+    missing = [rule.row for rule in RULES if f"| {rule.row}" not in text]
+    if missing:
+        raise SystemExit(f"{document.name} lacks rows: {'; '.join(missing)}")
