@@ -41,47 +41,53 @@ bool less(const T& a, const T& b) {
   }
 }
 
+// The least or greatest value of `dtype`, of which T is the working type.
 template <typename T>
-T extreme(bool highest) {
+T extreme(bool highest, Dtype dtype) {
   if constexpr (std::is_same_v<T, complex64_t>) {
     const float inf = std::numeric_limits<float>::infinity();
     return highest ? complex64_t(inf, inf) : complex64_t(-inf, -inf);
   } else if constexpr (std::is_floating_point_v<T>) {
     return highest ? std::numeric_limits<T>::infinity() : -std::numeric_limits<T>::infinity();
+  } else if (dtype == bool_) {
+    return static_cast<T>(highest);
   } else {
-    return highest ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest();
+    const size_t unused_bits = 8 * (sizeof(T) - dtype.size());
+    return (highest ? std::numeric_limits<T>::max() : std::numeric_limits<T>::lowest()) >>
+           unused_bits;
   }
 }
 
 template <typename T>
 struct Add {
   using Acc = Wide<T>;
-  static Acc identity() { return Acc(0); }
+  static Acc identity(Dtype) { return Acc(0); }
   static Acc step(Acc acc, T v) { return acc + static_cast<Acc>(v); }
 };
 template <typename T>
 struct Multiply {
   using Acc = Wide<T>;
-  static Acc identity() { return Acc(1); }
+  static Acc identity(Dtype) { return Acc(1); }
   static Acc step(Acc acc, T v) { return acc * static_cast<Acc>(v); }
 };
 template <typename T>
 struct Max {
   using Acc = T;
-  static Acc identity() { return extreme<T>(false); }
+  static Acc identity(Dtype dtype) { return extreme<T>(false, dtype); }
   static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(acc, v)) ? acc : v; }
 };
 template <typename T>
 struct Min {
   using Acc = T;
-  static Acc identity() { return extreme<T>(true); }
+  static Acc identity(Dtype dtype) { return extreme<T>(true, dtype); }
   static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(v, acc)) ? acc : v; }
 };
 // log(exp(a) + exp(b)) without overflow.
 template <typename T>
 struct LogAddExp {
   using Acc = Wide<T>;
-  static Acc identity() { return -std::numeric_limits<Acc>::infinity(); }
+  static constexpr Acc kZero = -std::numeric_limits<Acc>::infinity();  // the logarithm of 0
+  static Acc identity(Dtype) { return kZero; }
   static Acc step(Acc acc, T value) {
     const Acc v = static_cast<Acc>(value);
     if (is_nan(acc) || is_nan(v)) {
@@ -89,19 +95,20 @@ struct LogAddExp {
     }
     const Acc high = std::max(acc, v);
     const Acc low = std::min(acc, v);
-    return std::isinf(high) || low == identity() ? high : high + std::log1p(std::exp(low - high));
+    return std::isinf(high) || low == kZero ? high : high + std::log1p(std::exp(low - high));
   }
 };
 
 template <>
 struct LogAddExp<complex64_t> {
   using Acc = std::complex<double>;
-  static Acc identity() { return {-std::numeric_limits<double>::infinity(), 0}; }
+  static constexpr double kZero = -std::numeric_limits<double>::infinity();
+  static Acc identity(Dtype) { return {kZero, 0}; }
   static Acc step(Acc acc, complex64_t value) {
     const Acc v(value.real(), value.imag());
     const Acc high = acc.real() < v.real() ? v : acc;
     const Acc low = acc.real() < v.real() ? acc : v;
-    return low.real() == identity().real() ? high : high + std::log(1.0 + std::exp(low - high));
+    return low.real() == kZero ? high : high + std::log(1.0 + std::exp(low - high));
   }
 };
 
@@ -113,8 +120,7 @@ struct Extent {
 constexpr int64_t kColumns = 512;  // scanned together, row by row
 
 template <typename T, typename Op>
-void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive) {
-  auto acc = Op::identity();
+void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive, typename Op::Acc acc) {
   for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
     const auto next = Op::step(acc, in[at]);
     out[at] = static_cast<T>(inclusive ? next : acc);
@@ -123,9 +129,10 @@ void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive) {
 }
 
 template <typename T, typename Op>
-void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, bool inclusive) {
+void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, bool inclusive,
+                  typename Op::Acc first) {
   typename Op::Acc acc[kColumns];
-  std::fill_n(acc, kColumns, Op::identity());
+  std::fill_n(acc, kColumns, first);
   for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
     for (int64_t k = 0; k < count; ++k) {
       const auto next = Op::step(acc[k], in[at + k]);
@@ -136,8 +143,10 @@ void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, b
 }
 
 template <typename T, typename Op>
-void scan_along(const T* in, T* out, const Extent& extent, bool reverse, bool inclusive) {
+void scan_along(const T* in, T* out, const Extent& extent, const ScanAttrs& attrs, Dtype dtype) {
   const auto [outer, n, inner] = extent;
+  const bool reverse = attrs.reverse;
+  const auto first = Op::identity(dtype);
   const int64_t step = reverse ? -inner : inner;
   const int64_t width = std::min(inner, kColumns);
   const int64_t blocks = (inner + width - 1) / width;
@@ -146,10 +155,10 @@ void scan_along(const T* in, T* out, const Extent& extent, bool reverse, bool in
     const int64_t column = block % blocks * width;
     const int64_t at = block / blocks * n * inner + column + (reverse ? (n - 1) * inner : 0);
     if (inner == 1) {
-      scan_line<T, Op>(in + at, out + at, n, step, inclusive);
+      scan_line<T, Op>(in + at, out + at, n, step, attrs.inclusive, first);
     } else {
       const int64_t count = std::min(width, inner - column);
-      scan_columns<T, Op>(in + at, out + at, n, step, count, inclusive);
+      scan_columns<T, Op>(in + at, out + at, n, step, count, attrs.inclusive, first);
     }
   };
   parallel_for(outer * blocks, grain, [&](int64_t begin, int64_t end) {
@@ -160,21 +169,22 @@ void scan_along(const T* in, T* out, const Extent& extent, bool reverse, bool in
 }
 
 template <typename T>
-void scan_type(const array& in, array& out, const ScanAttrs& attrs, const Extent& extent) {
+void scan_type(const array& in, array& out, const ScanAttrs& attrs, const Extent& extent,
+               Dtype dtype) {
   const T* from = in.data<T>();
   T* to = out.data<T>();
   switch (attrs.kind) {
     case ScanKind::sum:
-      return scan_along<T, Add<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+      return scan_along<T, Add<T>>(from, to, extent, attrs, dtype);
     case ScanKind::prod:
-      return scan_along<T, Multiply<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+      return scan_along<T, Multiply<T>>(from, to, extent, attrs, dtype);
     case ScanKind::max:
-      return scan_along<T, Max<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+      return scan_along<T, Max<T>>(from, to, extent, attrs, dtype);
     case ScanKind::min:
-      return scan_along<T, Min<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+      return scan_along<T, Min<T>>(from, to, extent, attrs, dtype);
     case ScanKind::logaddexp:
       if constexpr (!std::is_integral_v<T>) {
-        return scan_along<T, LogAddExp<T>>(from, to, extent, attrs.reverse, attrs.inclusive);
+        return scan_along<T, LogAddExp<T>>(from, to, extent, attrs, dtype);
       }
   }
 }
@@ -223,25 +233,25 @@ void scan(const KernelArgs& args) {
   switch (compute_type(dtype)) {
     case ComputeType::b8:
     case ComputeType::i32:
-      scan_type<int32_t>(in, result, attrs, extent);
+      scan_type<int32_t>(in, result, attrs, extent, out.dtype());
       break;
     case ComputeType::u32:
-      scan_type<uint32_t>(in, result, attrs, extent);
+      scan_type<uint32_t>(in, result, attrs, extent, out.dtype());
       break;
     case ComputeType::i64:
-      scan_type<int64_t>(in, result, attrs, extent);
+      scan_type<int64_t>(in, result, attrs, extent, out.dtype());
       break;
     case ComputeType::u64:
-      scan_type<uint64_t>(in, result, attrs, extent);
+      scan_type<uint64_t>(in, result, attrs, extent, out.dtype());
       break;
     case ComputeType::f32:
-      scan_type<float>(in, result, attrs, extent);
+      scan_type<float>(in, result, attrs, extent, out.dtype());
       break;
     case ComputeType::f64:
-      scan_type<double>(in, result, attrs, extent);
+      scan_type<double>(in, result, attrs, extent, out.dtype());
       break;
     case ComputeType::c64:
-      scan_type<complex64_t>(in, result, attrs, extent);
+      scan_type<complex64_t>(in, result, attrs, extent, out.dtype());
       break;
   }
   if (dtype != out.dtype()) {

@@ -179,8 +179,6 @@ std::vector<array> meshgrid(const std::vector<array>& arrays, bool sparse,
   const bool swap = indexing == "xy" && count >= 2;  // the first two axes change places
   std::vector<array> grids;
   for (size_t i = 0; i < count; ++i) {
-    require(arrays[i].ndim() <= 1, "[meshgrid] Number of dimensions: got ", arrays[i].ndim(),
-            ", expected 0 or 1.");
     Shape shape(count, 1);
     shape[swap && i < 2 ? 1 - i : i] = static_cast<ShapeElem>(arrays[i].size());
     grids.push_back(reshape(arrays[i], std::move(shape), s));

@@ -108,8 +108,8 @@ array triu(array x, int k = 0, StreamOrDevice s = {});
 
 /// The coordinates of a grid: array i varies along axis i ("ij"), or with the first
 /// two axes exchanged ("xy"). Views; `sparse` leaves the other axes at size 1.
-/// Shapes: vectors or scalars.
-/// Errors: std::invalid_argument for more axes or another indexing.
+/// Shapes: vectors; other arrays are flattened.
+/// Errors: std::invalid_argument for another indexing.
 std::vector<array> meshgrid(const std::vector<array>& arrays, bool sparse = false,
                             const std::string& indexing = "xy", StreamOrDevice s = {});
 

@@ -196,16 +196,23 @@ array tile(const array& arr, std::vector<int> reps, StreamOrDevice s) {
 
 namespace {
 
-// One axis of edge or reflect padding, by gathering rows.
-array pad_by_index(const array& a, int axis, ShapeElem low, ShapeElem high, bool reflect,
+// The element that is at position i of an endless line, of which 0 to size - 1 are there: the line
+// runs to and fro, with the ends once (reflect) or twice (symmetric).
+ShapeElem mirrored(ShapeElem i, ShapeElem size, bool ends_twice) {
+  const ShapeElem period = std::max<ShapeElem>(ends_twice ? 2 * size : 2 * (size - 1), 1);
+  const ShapeElem at = (i % period + period) % period;
+  return std::min(at, (ends_twice ? period - 1 : period) - at);
+}
+
+// One axis of padding with its own elements, by gathering rows.
+array pad_by_index(const array& a, int axis, ShapeElem low, ShapeElem high, const std::string& mode,
                    StreamOrDevice s) {
   const ShapeElem size = a.shape()[axis];
-  require(size > 0 && (!reflect || (low < size && high < size)), "[pad] Axis ", axis, " of ", size,
-          " elements cannot be padded by ", low, " and ", high, " in this mode.");
+  require(size > 0, "[pad] Axis ", axis, " is empty and cannot be padded in mode ", mode, ".");
   std::vector<int64_t> index;
   for (ShapeElem i = -low; i < size + high; ++i) {
-    const ShapeElem mirrored = i < 0 ? -i : (i >= size ? 2 * (size - 1) - i : i);
-    index.push_back(reflect ? mirrored : std::clamp<ShapeElem>(i, 0, size - 1));
+    index.push_back(mode == "edge" ? std::clamp<ShapeElem>(i, 0, size - 1)
+                                   : mirrored(i, size, mode == "symmetric"));
   }
   const array rows(index.begin(), {static_cast<ShapeElem>(index.size())}, int64);
   return take(a, rows, axis, std::move(s));
@@ -219,8 +226,8 @@ array pad(const array& a, const std::vector<int>& axes, const Shape& low_pad_siz
   require(axes.size() == low_pad_size.size() && axes.size() == high_pad_size.size(),
           "[pad] Number of axes, low and high sizes: got ", axes.size(), ", ", low_pad_size.size(),
           " and ", high_pad_size.size(), ", expected the same.");
-  require(mode == "constant" || mode == "edge" || mode == "reflect", "[pad] Mode: got ", mode,
-          ", expected constant, edge or reflect.");
+  require(mode == "constant" || mode == "edge" || mode == "reflect" || mode == "symmetric",
+          "[pad] Mode: got ", mode, ", expected constant, edge, reflect or symmetric.");
   normalize_axes(axes, rank_of(a), "pad");
   Shape shape = a.shape();
   Shape start(a.ndim(), 0);
@@ -234,7 +241,7 @@ array pad(const array& a, const std::vector<int>& axes, const Shape& low_pad_siz
     start[axis] = low;
     shape[axis] += low + high;
     if (mode != "constant" && low + high > 0) {
-      padded = pad_by_index(padded, axis, low, high, mode == "reflect", s);
+      padded = pad_by_index(padded, axis, low, high, mode, s);
     }
   }
   if (mode != "constant" || shape == a.shape()) {

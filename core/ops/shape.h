@@ -161,11 +161,11 @@ array moveaxis(const array& a, int source, int destination, StreamOrDevice s = {
 
 /// With elements added before and after along the axes.
 /// `mode`: "constant" adds pad_value, "edge" repeats the first and the last
-/// element, "reflect" mirrors the array at them.
+/// element, "reflect" mirrors the array at them, "symmetric" beside them: to and
+/// fro, as often as it takes.
 /// Dtypes: pad_value is cast to the dtype of `a`.
 /// Errors: std::invalid_argument for negative sizes, another mode, a pad_value of
-/// more than one element, "edge" of an empty axis, or "reflect" by more than
-/// the axis has besides the mirror.
+/// more than one element, or an empty axis in another mode than "constant".
 /// Grad: to `a`; none to pad_value.
 array pad(const array& a, const std::vector<int>& axes, const Shape& low_pad_size,
           const Shape& high_pad_size, const array& pad_value = array(0),

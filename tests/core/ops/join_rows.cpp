@@ -143,6 +143,24 @@ std::vector<Movement> join_rows() {
          constexpr ShapeElem from[] = {2, 1, 0, 1, 2, 1};
          return Shape{i[0], from[i[1]]};
        }},
+      {"PadReflectFurtherThanItsSize",
+       {1, 3},
+       [](const array& x) {
+         return pad(x, {0, 1}, {1, 5}, {0, 3}, array(0), "reflect");
+       },
+       {2, 11},
+       [](const Shape& i) {
+         constexpr ShapeElem from[] = {1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1};
+         return Shape{0, from[i[1]]};
+       }},
+      {"PadSymmetric",
+       {2, 3},
+       [](const array& x) { return pad(x, {1}, {4}, {2}, array(0), "symmetric"); },
+       {2, 9},
+       [](const Shape& i) {
+         constexpr ShapeElem from[] = {2, 2, 1, 0, 0, 1, 2, 2, 1};
+         return Shape{i[0], from[i[1]]};
+       }},
       {"DiagOfVector",
        {3},
        [](const array& x) { return add(diag(x, -1), logical_not(diag(ones_like(x), -1))); },

@@ -232,6 +232,10 @@ TEST(Scan, TakesIntegers) {
     }
   }
   EXPECT_EQ(values(cummax(make({1, 2, 1}, int32), 0, false, false)), (Values{-2147483648.0, 1, 2}));
+  EXPECT_EQ(values(cummax(make({1, 2}, int16), 0, false, false)), (Values{-32768, 1}));
+  EXPECT_EQ(values(cummin(make({1, 2}, int8), 0, false, false)), (Values{127, 1}));
+  EXPECT_EQ(values(cummin(make({1, 2}, uint8), 0, true, false)), (Values{2, 255}));
+  EXPECT_EQ(values(cummax(make({1, 0}, bool_), 0, false, false)), (Values{0, 1}));
 }
 
 TEST(Scan, TakesComplexBoolAndTheAskedDtype) {
