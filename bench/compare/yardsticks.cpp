@@ -1,15 +1,15 @@
-#include "yardsticks.h"
-
 #include <cblas.h>
 #include <omp.h>
 
 #include <cstring>
 
+#include "functions.h"
+
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
-namespace bench {
+namespace mlx::bench {
 namespace {
 
 // This thread's share of [0, count), in whole cache lines.
@@ -25,8 +25,7 @@ Share share_of(size_t count) {
   return {lines * me / threads * 16, me + 1 == threads ? count : lines * (me + 1) / threads * 16};
 }
 
-}  // namespace
-
+// c = a + b, with ordinary stores.
 void stream_add(const float* a, const float* b, float* c, size_t count) {
 #pragma omp parallel
   {
@@ -37,6 +36,7 @@ void stream_add(const float* a, const float* b, float* c, size_t count) {
   }
 }
 
+// The same with stores that bypass the caches.
 void stream_add_nontemporal(const float* a, const float* b, float* c, size_t count) {
 #if defined(__SSE2__)
 #pragma omp parallel
@@ -60,6 +60,7 @@ void stream_copy(const float* a, float* c, size_t count) {
   }
 }
 
+// In several independent accumulators.
 float stream_sum(const float* a, size_t count) {
   float total = 0;
 #pragma omp parallel reduction(+ : total)
@@ -83,8 +84,50 @@ float stream_sum(const float* a, size_t count) {
   return total;
 }
 
-void blas_matmul(const float* a, const float* b, float* c, int n) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0f, a, n, b, n, 0.0f, c, n);
+const float* floats(const core::array& a) { return a.data<float>(); }
+
+// The memory of the last input, which a yardstick writes.
+float* output(const Arrays& in) {
+  core::array last = in.back();
+  return last.data<float>();
 }
 
-}  // namespace bench
+// C = A B for square matrices.
+Arrays blas_matmul(const Arrays& in) {
+  const int n = static_cast<int>(in[0].shape(0));
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1.0f, floats(in[0]), n,
+              floats(in[1]), n, 0.0f, output(in), n);
+  return {};
+}
+
+Arrays stream_sum(const Arrays& in) {
+  volatile float total = stream_sum(floats(in[0]), in[0].size());
+  static_cast<void>(total);
+  return {};
+}
+
+}  // namespace
+
+Functions yardsticks() {
+  return {
+      {"yard_add",
+       [](const Arrays& in) {
+         stream_add(floats(in[0]), floats(in[1]), output(in), in[0].size());
+         return Arrays{};
+       }},
+      {"yard_add_nt",
+       [](const Arrays& in) {
+         stream_add_nontemporal(floats(in[0]), floats(in[1]), output(in), in[0].size());
+         return Arrays{};
+       }},
+      {"yard_copy",
+       [](const Arrays& in) {
+         stream_copy(floats(in[0]), output(in), in[0].size());
+         return Arrays{};
+       }},
+      {"yard_sum", stream_sum},
+      {"yard_blas", blas_matmul},
+  };
+}
+
+}  // namespace mlx::bench
