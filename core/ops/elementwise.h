@@ -26,9 +26,9 @@
 
 namespace mlx::core {
 
-/// The elements converted to `dtype` with C's rules: floats truncate, integers
-/// wrap, anything but 0 is true, complex numbers lose their imaginary part. A
-/// float outside the range of a signed integer (or NaN) gives its smallest value.
+/// The elements converted to `dtype` as in C: floats truncate, integers wrap, anything but 0 is
+/// true, complex numbers lose their imaginary part. NaN and floats out of range give the smallest
+/// int32 or int64, narrower integers the low bits of that, uint32 and uint64 some fixed value.
 /// Grad: the cotangent, converted back.
 array astype(array a, Dtype dtype, StreamOrDevice s = {});
 
