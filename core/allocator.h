@@ -19,7 +19,7 @@ class Buffer {
   void* ptr_;
 };
 
-class Allocator {
+class Allocator {  ///< where arrays get memory from
  public:
   /// Errors: std::runtime_error when the memory limit or the machine has no room.
   virtual Buffer malloc(size_t size) = 0;
@@ -39,9 +39,9 @@ class Allocator {
   virtual ~Allocator() = default;
 };
 
-Allocator& allocator();
+Allocator& allocator();  ///< the one of the process
 
-Buffer malloc(size_t size);
+Buffer malloc(size_t size);  ///< from allocator(), as the three that follow
 void free(Buffer buffer);
 Buffer make_buffer(void* ptr, size_t size);
 void release(Buffer buffer);

@@ -70,17 +70,17 @@ class array {
   array& operator=(const array& other) &;
   ~array();
 
-  size_t itemsize() const;
-  size_t size() const;
-  size_t nbytes() const;
-  size_t ndim() const;
-  const Shape& shape() const;
+  size_t itemsize() const;     ///< bytes of an element
+  size_t size() const;         ///< the number of elements
+  size_t nbytes() const;       ///< size() * itemsize()
+  size_t ndim() const;         ///< the number of axes; 0 for a scalar
+  const Shape& shape() const;  ///< the size of each axis; known before evaluation
   /// Errors: std::out_of_range. Negative dimensions count from the end.
   ShapeElem shape(int dim) const;
   /// In elements. Valid once evaluated.
   const Strides& strides() const;
   int64_t strides(int dim) const;
-  Dtype dtype() const;
+  Dtype dtype() const;  ///< known before evaluation
 
   /// Computes the array now.
   void eval();
@@ -93,7 +93,7 @@ class array {
   template <typename T>
   T item() const;
 
-  struct ArrayIterator {
+  struct ArrayIterator {  ///< what begin() gives
     using iterator_category = std::random_access_iterator_tag;
     using difference_type = size_t;
     using value_type = const array;
@@ -134,9 +134,9 @@ class array {
 
   /// Unique among the arrays that exist at one time.
   std::uintptr_t id() const { return reinterpret_cast<std::uintptr_t>(node_); }
-  std::uintptr_t primitive_id() const;
+  std::uintptr_t primitive_id() const;  ///< 0 for data
 
-  struct Data {
+  struct Data {  ///< memory, and what frees it
     allocator::Buffer buffer;
     Deleter d;
     Data(allocator::Buffer buffer, Deleter d = allocator::free);
@@ -157,27 +157,27 @@ class array {
   /// Errors: std::invalid_argument if has_primitive() is false.
   Primitive& primitive() const;
   std::shared_ptr<Primitive>& primitive_ptr() const;
-  bool has_primitive() const;
-  const std::vector<array>& inputs() const;
+  bool has_primitive() const;                ///< false once evaluated, and for data
+  const std::vector<array>& inputs() const;  ///< of the operation
   std::vector<array>& inputs();
   /// Whether nobody else can see the data, so that a kernel may write over it.
   bool is_donatable() const;
   /// The other outputs of the same operation.
   const std::vector<array>& siblings() const;
   std::vector<array>& siblings();
-  int sibling_position() const;
+  int sibling_position() const;  ///< which of the outputs this is, from 0
   void set_siblings(std::vector<array> siblings, uint16_t position);
   /// All outputs of the same operation, this one included.
   std::vector<array> outputs() const;
   /// Forgets how the array is computed.
   void detach();
 
-  const Flags& flags() const;
+  const Flags& flags() const;  ///< valid once evaluated
   /// Elements in the part of the buffer that the array spans.
   size_t data_size() const;
   allocator::Buffer& buffer();
   const allocator::Buffer& buffer() const;
-  size_t buffer_size() const;
+  size_t buffer_size() const;  ///< usable bytes
   const std::shared_ptr<Data>& data_shared_ptr() const;
   /// The first element. Valid once evaluated.
   template <typename T>
@@ -199,15 +199,15 @@ class array {
     /// The data can be read.
     available,
   };
-  bool is_available() const;
+  bool is_available() const;  ///< whether the data can be read without waiting
   /// Blocks until the data can be read; rethrows the error of its computation.
   void wait();
   Status status() const;
   void set_status(Status s) const;
-  Event& event() const;
+  Event& event() const;  ///< signaled when the data can be read
   void attach_event(Event e) const;
   void detach_event() const;
-  void set_tracer(bool is_tracer);
+  void set_tracer(bool is_tracer);  ///< for transforms
   bool is_tracer() const;
 
   void set_data(allocator::Buffer buffer, Deleter d = allocator::free);
@@ -219,7 +219,7 @@ class array {
   void copy_shared_buffer(const array& other, const Strides& strides, Flags flags, size_t data_size,
                           int64_t offset = 0);
   void copy_shared_buffer(const array& other);
-  void overwrite_descriptor(const array& other);
+  void overwrite_descriptor(const array& other);  ///< becomes a handle to other's node
 
   // The library's own view (graph/node.h).
   explicit array(Node* node) noexcept : node_(node) {}

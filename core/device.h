@@ -8,7 +8,7 @@
 
 namespace mlx::core {
 
-struct Device {
+struct Device {  ///< a processor that arrays are computed on
   enum class DeviceType { cpu, gpu };
   static constexpr DeviceType cpu = DeviceType::cpu;
   static constexpr DeviceType gpu = DeviceType::gpu;
@@ -30,9 +30,9 @@ const Device& default_device();
 /// Errors: std::invalid_argument if the device is not available.
 void set_default_device(const Device& d);
 
-bool is_available(const Device& d);
+bool is_available(const Device& d);  ///< whether operations can run there
 
-int device_count(Device::DeviceType type);
+int device_count(Device::DeviceType type);  ///< 1 for cpu; 0 for gpu in this build
 
 /// Facts about a device: for the CPU "device_name", "architecture", "memory_size" (bytes),
 /// "logical_cores".

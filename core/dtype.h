@@ -103,7 +103,7 @@ Dtype promote_types(const Dtype& t1, const Dtype& t2);
 /// Bytes per element.
 uint8_t size_of(const Dtype& t);
 
-Dtype::Kind kindof(const Dtype& t);
+Dtype::Kind kindof(const Dtype& t);  ///< for NumPy
 
 /// The dtype with that tag.
 Dtype dtype_of(Dtype::Val val);
@@ -111,7 +111,7 @@ Dtype dtype_of(Dtype::Val val);
 /// "float32", "bool", ... as printed.
 const char* dtype_name(Dtype t);
 
-void append(std::string& out, Dtype t);
+void append(std::string& out, Dtype t);  ///< appends dtype_name(t)
 
 /// The dtype of a C++ type: `Dtype d = TypeToDtype<float>()`. double maps to
 /// float32, because a literal such as 1.5 should not widen an array.

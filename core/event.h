@@ -30,15 +30,15 @@ class Event {
   void signal(Stream stream);
   /// Signals now.
   void signal();
-  bool is_signaled() const;
+  bool is_signaled() const;  ///< also true of an event that belongs to no work
 
-  void set_error(Error& err);
-  Error* load_error() const;
+  void set_error(Error& err);  ///< to be rethrown to whoever waits
+  Error* load_error() const;   ///< null if there is none
   /// Rethrows the stored error, if any.
   void check_error();
 
   bool valid() const { return state_ != nullptr; }
-  uint64_t value() const;
+  uint64_t value() const;  ///< a number for the user's purposes, 0 at first
   void set_value(uint64_t v);
   const Stream& stream() const;
 

@@ -20,7 +20,7 @@ class KeySequence {
  public:
   explicit KeySequence(uint64_t seed);
 
-  void seed(uint64_t seed);
+  void seed(uint64_t seed);  ///< starts again
   /// A key that the sequence has not given before.
   array next();
 

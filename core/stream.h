@@ -8,7 +8,7 @@
 
 namespace mlx::core {
 
-struct Stream {
+struct Stream {  ///< a name; copies name the same queue
   int index;
   Device device;
 

@@ -21,7 +21,7 @@ namespace mlx::core {
 using StreamOrDevice =
     std::variant<std::monostate, Stream, ThreadLocalStream, Device, Device::DeviceType>;
 
-Stream to_stream(StreamOrDevice s);
+Stream to_stream(StreamOrDevice s);  ///< Errors: std::invalid_argument if it is not there
 /// The same, with the device to use when nothing is given.
 Stream to_stream(StreamOrDevice s, Device default_);
 
@@ -37,7 +37,7 @@ struct StreamContext {
   Stream old_stream_;
 };
 
-struct PrintOptions {
+struct PrintOptions {  ///< for floating-point elements
   /// Decimals; negative: six significant digits.
   int precision{-1};
 };
@@ -62,8 +62,8 @@ struct PrintFormatter {
   PrintOptions format_options;
 };
 
-void set_printoptions(PrintOptions options);
-PrintFormatter& get_global_formatter();
+void set_printoptions(PrintOptions options);  ///< from now on, in every thread
+PrintFormatter& get_global_formatter();       ///< what std::ostream << array uses
 
 /// Whether this is the thread that loaded the library.
 bool is_main_thread();
@@ -154,8 +154,8 @@ std::ostream& operator<<(std::ostream& os, const Vec& v) {
   return os;
 }
 
-bool is_power_of_2(int n);
-int next_power_of_2(int n);
+bool is_power_of_2(int n);   ///< false below 1
+int next_power_of_2(int n);  ///< the least one that is not less than n
 
 /// The settings that MLX takes from the environment. Those of devices and
 /// schedulers that this library does not have are read for programs that ask;

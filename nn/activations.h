@@ -44,7 +44,7 @@ array hardswish(const array& x);
 
 /// 1 / (1 + exp(-x))
 array sigmoid(const array& x);
-array log_sigmoid(const array& x);
+array log_sigmoid(const array& x);  ///< -log(1 + exp(-x))
 array tanh(const array& x);
 /// min(max(x, min_val), max_val)
 array hard_tanh(const array& x, float min_val = -1, float max_val = 1);
@@ -59,8 +59,8 @@ array hard_shrink(const array& x, float lambd = 0.5f);
 /// 1 from the threshold on, else 0, as int32
 array step(const array& x, float threshold = 0);
 
-array softmax(const array& x, int axis = -1);
-array log_softmax(const array& x, int axis = -1);
+array softmax(const array& x, int axis = -1);      ///< exp(x), divided by its sum along the axis
+array log_softmax(const array& x, int axis = -1);  ///< log(softmax(x)), without overflow
 /// softmax of -x
 array softmin(const array& x, int axis = -1);
 /// a sigmoid(b) for the halves a, b of x along `axis`, which becomes half as long.

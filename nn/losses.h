@@ -17,7 +17,7 @@ class Reduction {
  public:
   Reduction(const char* name);
   Reduction(std::string_view name);
-  array operator()(const array& loss) const;
+  array operator()(const array& loss) const;  ///< the reduced loss
 
  private:
   enum class Kind { none, mean, sum } kind_;

@@ -52,7 +52,7 @@ class Module {
   /// Errors: std::out_of_range.
   const array& operator[](std::string_view name) const;
   array& operator[](std::string_view name);
-  bool has(std::string_view name) const;
+  bool has(std::string_view name) const;  ///< a parameter or buffer of this module itself
 
   /// All parameters and buffers, with their paths.
   Tree parameters() const;
@@ -77,7 +77,7 @@ class Module {
   /// Chooses how layers such as Dropout behave, here and below.
   Module& train(bool mode = true);
   Module& eval() { return train(false); }
-  bool training() const;
+  bool training() const;  ///< true at first
 
   /// Replaces the arrays that `parameters` names.
   /// Errors: std::invalid_argument if `strict` and a name is not in this module.
@@ -91,7 +91,7 @@ class Module {
   ///         name is missing or unknown. The module is then as it was.
   Module& load_weights(const std::string& file, bool strict = true);
   Module& load_weights(const NamedArrays& weights, bool strict = true);
-  void save_weights(const std::string& file) const;
+  void save_weights(const std::string& file) const;  ///< all arrays, as safetensors
 
   /// Whether both are handles to the same tree.
   friend bool operator==(const Module& a, const Module& b) { return a.state_ == b.state_; }

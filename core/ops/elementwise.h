@@ -231,7 +231,7 @@ array arctan(const array& a, StreamOrDevice s = {});
 
 /// The angle of the point (b, a). Floating. Errors: std::invalid_argument for complex64.
 array arctan2(const array& a, const array& b, StreamOrDevice s = {});
-array sinh(const array& a, StreamOrDevice s = {});
+array sinh(const array& a, StreamOrDevice s = {});  ///< Floating, as the five below
 array cosh(const array& a, StreamOrDevice s = {});
 array tanh(const array& a, StreamOrDevice s = {});
 array arcsinh(const array& a, StreamOrDevice s = {});
@@ -243,7 +243,7 @@ array degrees(const array& a, StreamOrDevice s = {});
 
 /// Degrees to radians. Floating.
 array radians(const array& a, StreamOrDevice s = {});
-array log(const array& a, StreamOrDevice s = {});
+array log(const array& a, StreamOrDevice s = {});  ///< Floating, as the three below
 array log2(const array& a, StreamOrDevice s = {});
 array log10(const array& a, StreamOrDevice s = {});
 array log1p(const array& a, StreamOrDevice s = {});

@@ -178,7 +178,7 @@ array pad(const array& a, const std::pair<int, int>& pad_width, const array& pad
 array pad(const array& a, int pad_width, const array& pad_value = array(0),
           const std::string& mode = "constant", StreamOrDevice s = {});
 
-array transpose(const array& a, StreamOrDevice s = {});
+array transpose(const array& a, StreamOrDevice s = {});  ///< axes in reverse order
 
 /// A view in which axes of size 1, and new leading axes, repeat.
 /// Grad: the sum over what was repeated.
