@@ -21,7 +21,7 @@ class Buffer {
 
 class Allocator {  ///< where arrays get memory from
  public:
-  /// Errors: std::runtime_error when the memory limit or the machine has no room.
+  /// Errors: std::runtime_error when the system has no memory left.
   virtual Buffer malloc(size_t size) = 0;
   virtual void free(Buffer buffer) = 0;
   /// Usable bytes of a buffer of this allocator.

@@ -85,8 +85,8 @@ class array {
   /// Computes the array now.
   void eval();
 
-  /// The only element; evaluates first. T must have the dtype's size, except
-  /// that it is converted from the dtype.
+  /// The only element, converted as by astype. Evaluates the array first if it
+  /// has not been.
   /// Errors: std::invalid_argument if size() is not 1.
   template <typename T>
   T item();
