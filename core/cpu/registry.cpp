@@ -91,6 +91,11 @@ const Row kKernels[] = {
     // products
     {&kMatmul, matmul},
     {&kAddmm, addmm},
+    {&kGatherMm, gather_mm},
+    {&kBlockMaskedMm, block_masked_mm},
+    {&kSegmentedMm, segmented_mm},
+    {&kSegmentedMmLeft, segmented_mm_left},
+    {&kHadamard, hadamard},
     // quantization
     {&kQuantize, quantize},
     {&kDequantize, dequantize},

@@ -21,17 +21,9 @@ int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 // ---- matmul
 
-Type infer_product(const char* op, const array& a, const array& b) {
-  const std::string_view name = op;
-  require(a.shape(-1) == b.shape(-2), "[", name, "] Inner sizes differ: got shapes ", a.shape(),
-          " and ", b.shape(), ", expected the last axis of the first as long as the second to last",
-          " of the second.");
-  for (ShapeElem n : {a.shape(-2), a.shape(-1), b.shape(-1)}) {
-    require(n <= std::numeric_limits<int32_t>::max(), "[", name, "] Matrix too large: got ", n,
-            " rows or columns, expected fewer than 2^31.");
-  }
-  const auto batch = [](const array& x) { return Shape(x.shape().begin(), x.shape().end() - 2); };
-  Shape shape = broadcast_shapes(batch(a), batch(b));
+Type infer_product(std::string_view name, const array& a, const array& b) {
+  check_product(name, a, b);
+  Shape shape = broadcast_shapes(batch_of(a), batch_of(b));
   shape.push_back(a.shape(-2));
   shape.push_back(b.shape(-1));
   return {std::move(shape), a.dtype()};
@@ -126,32 +118,6 @@ Mapped vmap_addmm(const VmapArgs& args) {
   return mapped_in_front({add(product, multiply(in[0], array(beta, dtype), s), s)});
 }
 
-// Vectors as matrices: the left one as a row, the right one as a column.
-struct Matrices {
-  array a;
-  array b;
-  std::vector<int> vectors;  // axes of the product that are not in the result
-};
-
-Matrices as_matrices(const char* op, const array& a, const array& b, StreamOrDevice s) {
-  require(a.ndim() > 0 && b.ndim() > 0, "[", std::string_view(op),
-          "] Got a scalar, expected inputs with at least one axis.");
-  Matrices out{a, b, {}};
-  if (a.ndim() == 1) {
-    out.a = expand_dims(a, 0, s);
-    out.vectors.push_back(-2);
-  }
-  if (b.ndim() == 1) {
-    out.b = expand_dims(b, 1, s);
-    out.vectors.push_back(-1);
-  }
-  return out;
-}
-
-array drop_axes(const array& product, const std::vector<int>& axes, StreamOrDevice s) {
-  return axes.empty() ? product : squeeze(product, axes, s);
-}
-
 // ---- tensordot
 
 std::vector<int> contracted_axes(const array& x, const std::vector<int>& axes) {
@@ -185,6 +151,35 @@ std::vector<int> joined(std::vector<int> first, const std::vector<int>& second) 
 }
 
 }  // namespace
+
+void check_product(std::string_view name, const array& a, const array& b) {
+  require(a.shape(-1) == b.shape(-2), "[", name, "] Inner sizes differ: got shapes ", a.shape(),
+          " and ", b.shape(), ", expected the last axis of the first as long as the second to last",
+          " of the second.");
+  for (ShapeElem n : {a.shape(-2), a.shape(-1), b.shape(-1)}) {
+    require(n <= std::numeric_limits<int32_t>::max(), "[", name, "] Matrix too large: got ", n,
+            " rows or columns, expected fewer than 2^31.");
+  }
+}
+
+Matrices as_matrices(std::string_view op, const array& a, const array& b, StreamOrDevice s) {
+  require(a.ndim() > 0 && b.ndim() > 0, "[", op,
+          "] Got a scalar, expected inputs with at least one axis.");
+  Matrices out{a, b, {}};
+  if (a.ndim() == 1) {
+    out.a = expand_dims(a, 0, s);
+    out.vectors.push_back(-2);
+  }
+  if (b.ndim() == 1) {
+    out.b = expand_dims(b, 1, s);
+    out.vectors.push_back(-1);
+  }
+  return out;
+}
+
+array drop_axes(const array& product, const std::vector<int>& axes, StreamOrDevice s) {
+  return axes.empty() ? product : squeeze(product, axes, s);
+}
 
 constinit const Op kMatmul{
     .name = "Matmul", .infer = infer_matmul, .vjp = vjp_matmul, .vmap = vmap_matmul};

@@ -11,14 +11,13 @@
 #include "mlx/core/ops/indexing.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul.h"
+#include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/quantized.h"
 #include "mlx/core/ops/quantized_ops.h"
 #include "mlx/core/ops/shape.h"
 
 namespace mlx::core {
 namespace {
-
-Shape batch_of(const array& x) { return {x.shape().begin(), x.shape().end() - 2}; }
 
 Shape joined(Shape batch, ShapeElem rows, ShapeElem columns) {
   batch.push_back(rows);
@@ -116,12 +115,6 @@ Arrays vjp_quantized_matmul(const VjpArgs& args) {
   return out;
 }
 
-// The batch axes as one.
-array flat_batch(const array& x, Stream s) {
-  if (x.ndim() == 2) return expand_dims(x, 0, s);
-  return x.ndim() == 3 ? x : flatten(x, 0, -3, s);
-}
-
 // The sums of `updates` over equal indices, in the shape `shape`.
 array scattered(const array& updates, const array& indices, const Shape& shape, Stream s) {
   const array flat = flat_batch(zeros(shape, updates.dtype(), s), s);
@@ -190,19 +183,6 @@ Mapped vmap_quantized_matmul(const VmapArgs& args) {
   return mapped_in_front({make_node(kQuantizedMatmul, std::move(inputs), args.attrs, args.stream)});
 }
 
-// Indices into a batch of `size` elements, or of one such batch after the other.
-array indices_in_front(const VmapArgs& args, size_t input, ShapeElem size, bool mapped) {
-  const Stream s = args.stream;
-  const array wide = astype(repeated_in_front(args, input), int64, s);
-  const array count(size, int64);
-  const array index = where(less(wide, array(0, int64), s), add(wide, count, s), wide, s);
-  if (!mapped) return index;
-  Shape column(index.ndim(), 1);
-  column[0] = index.shape(0);
-  const array starts = multiply(arange(static_cast<double>(column[0]), int64, s), count, s);
-  return add(index, reshape(starts, column, s), s);
-}
-
 ShapeElem batch_size(const array& x, int mapped_axis) {
   ShapeElem size = static_cast<ShapeElem>(x.size());
   const auto ndim = static_cast<int>(x.ndim());
@@ -247,25 +227,6 @@ Arrays product_inputs(const array& x, const array& w, const array& scales,
   Arrays inputs{x, w, scales};
   if (biases) inputs.push_back(*biases);
   return inputs;
-}
-
-array all_of(const Shape& batch, Stream s) {
-  ShapeElem count = 1;
-  for (ShapeElem n : batch) count *= n;
-  return reshape(arange(static_cast<double>(count), uint32, s), batch, s);
-}
-
-// Both index arrays, of one shape.
-Arrays checked_indices(std::string_view op, const array& x, const array& w,
-                       const std::optional<array>& lhs, const std::optional<array>& rhs, Stream s) {
-  require(x.ndim() >= 2 && w.ndim() >= 2, "[", op, "] Got inputs with ", x.ndim(), " and ",
-          w.ndim(), " axes, expected at least 2.");
-  for (const auto& index : {lhs, rhs}) {
-    require(!index || issubdtype(index->dtype(), integer), "[", op, "] Dtype of the indices: got ",
-            index ? index->dtype() : uint32, ", expected integers.");
-  }
-  return broadcast_arrays(
-      {lhs ? *lhs : all_of(batch_of(x), s), rhs ? *rhs : all_of(batch_of(w), s)}, s);
 }
 
 constexpr std::string_view kQqmm = "qqmm", kGatherQqmm = "gather_qqmm";

@@ -40,6 +40,32 @@ DerivativeRows matrix_rows() {
   };
 }
 
+// Products of which parts are chosen, masked or cut out.
+DerivativeRows chosen_rows() {
+  const array lhs({0, 1, 1, -2}), rhs({2, 0, 2, 2}), out({1.0, 0.0}, {1, 2}, float64);
+  const array left({true}, {1, 1}), segments({0, 2, 1, 4, 3, 3}, {3, 2});
+  return {
+      product("GatherMm", {2, 2, 3}, {3, 3, 2},
+              [=](const array& a, const array& b) { return gather_mm(a, b, lhs, rhs); }),
+      product("GatherMmRows", {2, 1, 3}, {3, 3, 2},
+              [=](const array& a, const array& b) { return gather_mm(a, b, lhs, rhs); }),
+      product("BlockMaskedMm", {3, 2}, {2, 33},
+              [=](const array& a, const array& b) { return block_masked_mm(a, b, 32, out, left); }),
+      {"BlockMaskedMmMasks",
+       {spread({2, 2, 33}, -1, 1), spread({33, 2}, -1, 1, 1), spread({1, 1}, -1, 1, 2),
+        spread({2, 1, 2}, -1, 1, 3), spread({2, 1}, -1, 1, 4)},
+       [](const Arrays& x) { return block_masked_mm(x[0], x[1], 32, x[2], x[3], x[4]); }},
+      product("SegmentedMm", {2, 4}, {4, 3},
+              [=](const array& a, const array& b) { return segmented_mm(a, b, segments); }),
+      {"Hadamard",
+       {spread({2, 8}, -1, 1)},
+       [](const Arrays& x) { return hadamard_transform(x[0], 0.5f); }},
+      {"HadamardOfOrder20",
+       {spread({20}, -1, 1)},
+       [](const Arrays& x) { return hadamard_transform(x[0]); }},
+  };
+}
+
 DerivativeRows convolution_rows() {
   return {
       product("Conv1d", {2, 6, 2}, {3, 3, 2},
@@ -157,7 +183,8 @@ DerivativeRows quantized_rows() {
 
 DerivativeRows product_rows() {
   DerivativeRows rows = matrix_rows();
-  for (const DerivativeRows& more : {convolution_rows(), fourier_rows(), quantized_rows()}) {
+  for (const DerivativeRows& more :
+       {chosen_rows(), convolution_rows(), fourier_rows(), quantized_rows()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;

@@ -109,6 +109,35 @@ std::vector<VmapRow> indexing_at_data_rows() {
   };
 }
 
+std::vector<VmapRow> chosen_rows() {
+  const array masks = greater(spread({kMapped, 2, 1}, -1, 1, 3), array(0.0, float64));
+  const array ends =
+      concatenate({indices({3, 1}, 2, uint32), array(2u) + indices({3, 1}, 3, uint32)}, 2);
+  return {
+      row("GatherMm",
+          {spread({kMapped, 2, 2, 3}, -1, 1), spread({kMapped, 3, 3, 2}, -1, 1, 1), indices({4}, 2),
+           indices({2, 1}, 3)},
+          [](const Arrays& x) { return gather_mm(x[0], x[1], x[2], x[3]); }),
+      row("GatherMmVector",
+          {spread({kMapped, 3}, -1, 1), spread({kMapped, 3, 3, 2}, -1, 1, 1), indices({4}, 3)},
+          [](const Arrays& x) { return gather_mm(x[0], x[1], std::nullopt, x[2]); }),
+      row("BlockMaskedMm",
+          {spread({kMapped, 33, 3}, -1, 1), spread({kMapped, 2, 3, 2}, -1, 1, 1), masks,
+           spread({kMapped, 2, 2, 1}, -1, 1, 2)},
+          [](const Arrays& x) { return block_masked_mm(x[0], x[1], 32, x[2], x[3]); }),
+      row("SegmentedMm", {spread({kMapped, 2, 5}, -1, 1), spread({kMapped, 5, 3}, -1, 1, 1), ends},
+          [](const Arrays& x) { return segmented_mm(x[0], x[1], x[2]); }),
+      row("SegmentedMmGradient",
+          {spread({kMapped, 2, 5}, -1, 1), spread({kMapped, 5, 3}, -1, 1, 1), ends},
+          [](const Arrays& x) {
+            const auto f = [&](const array& a) { return sum(square(segmented_mm(a, x[1], x[2]))); };
+            return grad(f)(x[0]);
+          }),
+      row("HadamardOfOrder12", spread({kMapped, 2, 24}, -1, 1),
+          [](const array& x) { return hadamard_transform(x); }),
+  };
+}
+
 array keys() { return random::split(random::key(3), kMapped); }
 
 // Of quantized matrices [2, 64] the parts have the mapped axis in front too.
@@ -227,7 +256,7 @@ std::vector<VmapRow> other_rows() {
 std::vector<VmapRow> vmap_rows() {
   std::vector<VmapRow> rows;
   for (const auto& family :
-       {choosing_rows(), indexing_at_data_rows(), quantized_rows(), other_rows()}) {
+       {choosing_rows(), indexing_at_data_rows(), chosen_rows(), quantized_rows(), other_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;
