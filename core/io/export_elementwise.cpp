@@ -162,7 +162,8 @@ Function choose(const ReadArgs& args, std::initializer_list<Function> functions)
 }
 
 Arrays read_log(const ReadArgs& args) {
-  return {choose<array (*)(const array&, StreamOrDevice)>(args, {log2, log10, log})(args.in[0], {})};
+  return {
+      choose<array (*)(const array&, StreamOrDevice)>(args, {log2, log10, log})(args.in[0], {})};
 }
 
 Arrays read_bitwise(const ReadArgs& args) {
@@ -212,12 +213,13 @@ std::vector<Id> write_elementwise(Lowering& to, const WriteArgs& args) {
     return {to.cast(to.add("Abs", {}, in, {out.shape, to.dtype(in[0])}), out.dtype)};
   }
   return {row != nullptr ? to.add(row->name, row->state, in, out)
-                         : to.add(args.op.name, {}, in, out)};
+                         : to.add(own_name(args.op), {}, in, out)};
 }
 
 std::span<const ReadRow> elementwise_readers() {
   static constexpr ReadRow kRows[] = {
-      one("AsType", [](const ReadArgs& a) -> Arrays { return {astype(a.in[0], a.get<Dtype>(0))}; },
+      one(
+          "AsType", [](const ReadArgs& a) -> Arrays { return {astype(a.in[0], a.get<Dtype>(0))}; },
           "t"),
       one("Abs",
           // MLX's stays complex, and a cast follows.
@@ -225,7 +227,8 @@ std::span<const ReadRow> elementwise_readers() {
       one("Negative", unary<negative>),
       one("Sign", unary<sign>),
       one("Square", unary<square>),
-      one("Sqrt",
+      one(
+          "Sqrt",
           [](const ReadArgs& a) -> Arrays { return {a.flag(0) ? rsqrt(a.in[0]) : sqrt(a.in[0])}; },
           "b"),
       one("Exp", unary<exp>),
@@ -254,18 +257,17 @@ std::span<const ReadRow> elementwise_readers() {
       one("Real", unary<real>),
       one("Imag", unary<imag>),
       one("LogicalNot", unary<logical_not>),
-      one("isinf", unary<isinf>),
-      one("isfinite", unary<isfinite>),
-      one("isposinf", unary<isposinf>),
-      one("isneginf", unary<isneginf>),
+      one("collective::isinf", unary<isinf>),
+      one("collective::isfinite", unary<isfinite>),
+      one("collective::isposinf", unary<isposinf>),
+      one("collective::isneginf", unary<isneginf>),
       two("Add", binary<add>),
       two("Subtract", binary<subtract>),
       two("Multiply", binary<multiply>),
       two("Divide", binary<divide>),
       two("FloorDivide", binary<floor_divide>),
       two("Remainder", binary<remainder>),
-      {"DivMod", "", 2, 2,
-       [](const ReadArgs& a) -> Arrays { return divmod(a.in[0], a.in[1]); }},
+      {"DivMod", "", 2, 2, [](const ReadArgs& a) -> Arrays { return divmod(a.in[0], a.in[1]); }},
       two("Power", binary<power>),
       two("Maximum", binary<maximum>),
       two("Minimum", binary<minimum>),

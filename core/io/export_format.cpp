@@ -308,7 +308,11 @@ class ExportReader {
   }
 
   ExportedStep step(Id id) {
-    ExportedStep out{.name = {}, .state = {}, .device = Device::cpu, .inputs = ids(), .outputs = {},
+    ExportedStep out{.name = {},
+                     .state = {},
+                     .device = Device::cpu,
+                     .inputs = ids(),
+                     .outputs = {},
                      .types = {}};
     number<int32_t>();  // the stream, which was another process's
     const bool gpu = number<int32_t>() == static_cast<int32_t>(Device::DeviceType::gpu);

@@ -48,21 +48,18 @@ std::vector<Id> write_gather(Lowering& to, const WriteArgs& args) {
 
 std::vector<Id> write_scatter(Lowering& to, const WriteArgs& args) {
   const auto& [axes, mode] = args.attrs.get<ScatterAttrs>();
-  return {to.add("Scatter", {kScatterNumbers[static_cast<int>(mode)], axes}, args.in,
-                 args.out[0])};
+  return {to.add("Scatter", {kScatterNumbers[static_cast<int>(mode)], axes}, args.in, args.out[0])};
 }
 
 std::vector<Id> write_take_along(Lowering& to, const WriteArgs& args) {
-  return {
-      to.add("GatherAxis", {args.attrs.get<TakeAlongAttrs>().axis}, args.in, args.out[0])};
+  return {to.add("GatherAxis", {args.attrs.get<TakeAlongAttrs>().axis}, args.in, args.out[0])};
 }
 
 std::vector<Id> write_scatter_along(Lowering& to, const WriteArgs& args) {
   const auto& [axis, mode] = args.attrs.get<ScatterAlongAttrs>();
   require(mode == ScatterMode::assign || mode == ScatterMode::add, "[export_function] ",
           args.op.name, " cannot be stored in a file in this mode.");
-  return {to.add("ScatterAxis", {mode == ScatterMode::assign ? 1 : 0, axis}, args.in,
-                 args.out[0])};
+  return {to.add("ScatterAxis", {mode == ScatterMode::assign ? 1 : 0, axis}, args.in, args.out[0])};
 }
 
 std::vector<Id> write_bits(Lowering& to, const WriteArgs& args) {

@@ -52,8 +52,8 @@ std::vector<Id> write_sort(Lowering& to, const WriteArgs& args) {
 }
 
 std::vector<Id> write_search(Lowering& to, const WriteArgs& args) {
-  return {to.add("SearchSorted", {args.attrs.get<SearchSortedAttrs>().right}, args.in,
-                 args.out[0])};
+  return {
+      to.add("SearchSorted", {args.attrs.get<SearchSortedAttrs>().right}, args.in, args.out[0])};
 }
 
 // ---- reading
@@ -99,10 +99,18 @@ Arrays read_scan(const ReadArgs& args) {
 
 std::span<const WriteRow> reduction_writers() {
   static constexpr WriteRow kRows[] = {
-      {&kReduce[0], write_reduce},     {&kReduce[1], write_reduce}, {&kReduce[2], write_reduce},
-      {&kReduce[3], write_reduce},     {&kReduce[4], write_reduce}, {&kReduce[5], write_reduce},
-      {&kArgReduce, write_arg_reduce}, {&kSoftmax, write_softmax},  {&kScan, write_scan},
-      {&kSort, write_sort},            {&kArgSort, write_sort},     {&kSearchSorted, write_search},
+      {&kReduce[0], write_reduce},
+      {&kReduce[1], write_reduce},
+      {&kReduce[2], write_reduce},
+      {&kReduce[3], write_reduce},
+      {&kReduce[4], write_reduce},
+      {&kReduce[5], write_reduce},
+      {&kArgReduce, write_arg_reduce},
+      {&kSoftmax, write_softmax},
+      {&kScan, write_scan},
+      {&kSort, write_sort},
+      {&kArgSort, write_sort},
+      {&kSearchSorted, write_search},
   };
   return kRows;
 }
@@ -116,7 +124,8 @@ std::span<const ReadRow> reduction_readers() {
       {"LogSumExp", "", 1, 1,
        [](const ReadArgs& a) -> Arrays { return {logsumexp(a.in[0], -1, true)}; }},
       {"Scan", "iibb", 1, 1, read_scan},
-      {"Sort", "i", 1, 1, [](const ReadArgs& a) -> Arrays { return {sort(a.in[0], a.integer(0))}; }},
+      {"Sort", "i", 1, 1,
+       [](const ReadArgs& a) -> Arrays { return {sort(a.in[0], a.integer(0))}; }},
       {"ArgSort", "i", 1, 1,
        [](const ReadArgs& a) -> Arrays { return {argsort(a.in[0], a.integer(0))}; }},
       {"Partition", "ii", 1, 1,

@@ -90,11 +90,10 @@ constexpr int kReplace = 4;
 
 std::vector<Id> write_slice_update(Lowering& to, const WriteArgs& args) {
   const auto& slice = args.attrs.get<SliceAttrs>();
-  return {
-      to.add("SliceUpdate",
-             {kReplace, shape_state(slice.start),
-              shape_state(slice_stop(to.shape(args.in[0]), slice)), shape_state(slice.strides)},
-             args.in, args.out[0])};
+  return {to.add("SliceUpdate",
+                 {kReplace, shape_state(slice.start),
+                  shape_state(slice_stop(to.shape(args.in[0]), slice)), shape_state(slice.strides)},
+                 args.in, args.out[0])};
 }
 
 std::vector<Id> write_dynamic_slice(Lowering& to, const WriteArgs& args) {
@@ -132,8 +131,7 @@ std::vector<Id> write_view(Lowering& to, const WriteArgs& args) {
 std::vector<Id> write_nothing(Lowering&, const WriteArgs& args) { return {args.in[0]}; }
 
 std::vector<Id> write_concatenate(Lowering& to, const WriteArgs& args) {
-  return {
-      to.add("Concatenate", {args.attrs.get<ConcatenateAttrs>().axis}, args.in, args.out[0])};
+  return {to.add("Concatenate", {args.attrs.get<ConcatenateAttrs>().axis}, args.in, args.out[0])};
 }
 
 std::vector<Id> write_depends(Lowering& to, const WriteArgs& args) {
@@ -188,8 +186,21 @@ Arrays read_slice_update(const ReadArgs& args) {
   return {kUpdates[mode](args.in[0], args.in[1], args.shape(1), args.shape(2), args.shape(3), {})};
 }
 
+// The function checks that the view stays inside, in numbers that must not overflow.
 Arrays read_as_strided(const ReadArgs& args) {
-  return {as_strided(args.in[0], args.shape(0), std::get<7>(args.state[1]), args.get<size_t>(2))};
+  const array& x = args.in[0];
+  const Shape& shape = args.shape(0);
+  const Strides& strides = std::get<7>(args.state[1]);
+  const size_t offset = args.get<size_t>(2);
+  const auto size = static_cast<int64_t>(x.size());
+  bool inside = offset <= x.size() && shape.size() == strides.size();
+  for (size_t i = 0; inside && i < shape.size(); ++i) {
+    inside = shape[i] <= 1 || (strides[i] >= -size && strides[i] <= size &&
+                               std::abs(strides[i]) <= size / (shape[i] - 1));
+  }
+  require(inside, "[import_function] AsStrided reaches outside of its input: got shape ", shape,
+          ", strides ", strides, " and offset ", offset, " for ", size, " elements.");
+  return {as_strided(x, shape, strides, offset)};
 }
 
 Arrays read_split(const ReadArgs& args) {
@@ -241,9 +252,7 @@ std::span<const ReadRow> shape_readers() {
        [](const ReadArgs& a) -> Arrays { return {transpose(a.in[0], a.integers(0))}; }},
       {"Reshape", "s", 1, 1, read_reshape},
       {"Flatten", "ii", 1, 1,
-       [](const ReadArgs& a) -> Arrays {
-         return {flatten(a.in[0], a.integer(0), a.integer(1))};
-       }},
+       [](const ReadArgs& a) -> Arrays { return {flatten(a.in[0], a.integer(0), a.integer(1))}; }},
       {"Unflatten", "is", 1, 1,
        [](const ReadArgs& a) -> Arrays { return {unflatten(a.in[0], a.integer(0), a.shape(1))}; }},
       {"Squeeze", "I", 1, 1,

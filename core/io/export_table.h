@@ -8,13 +8,18 @@
 // entry means, which checks its arguments.
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "mlx/core/base/error.h"
 #include "mlx/core/io/export_format.h"
 #include "mlx/core/io/lowering.h"
 
 namespace mlx::core::io {
+
+/// The name under which an operation is stored that MLX does not have.
+inline std::string own_name(const Op& op) { return concat("collective::", op.name); }
 
 /// One operation of a recording.
 struct WriteArgs {

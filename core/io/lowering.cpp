@@ -71,8 +71,7 @@ std::vector<Id> Lowering::broadcast_together(const std::vector<Id>& inputs, cons
     for (size_t k = 0; k < inputs.size(); ++k) {
       if (k != i) operands.push_back(inputs[k]);
     }
-    out.push_back(
-        add("Broadcast", {shape_state(to)}, std::move(operands), {to, dtype(inputs[i])}));
+    out.push_back(add("Broadcast", {shape_state(to)}, std::move(operands), {to, dtype(inputs[i])}));
   }
   return out;
 }

@@ -1,5 +1,7 @@
 // Sizes as numbers: constants, or nodes where shapeless compilation traces.
 
+#include "mlx/core/ops/sizes.h"
+
 #include "mlx/core/allocator.h"
 #include "mlx/core/graph/element.h"
 #include "mlx/core/graph/node.h"
@@ -11,13 +13,6 @@
 
 namespace mlx::core {
 namespace {
-
-struct CountAttrs {
-  std::vector<int> axes;
-  bool inverted;
-  Dtype dtype;
-  bool operator==(const CountAttrs&) const = default;
-};
 
 double count_along(const Shape& shape, const CountAttrs& attrs) {
   double count = 1;
@@ -36,11 +31,6 @@ void run(const KernelArgs& args) {
   convert_elements(&count, float64, out.data<void>(), out.dtype(), 1);
 }
 
-Mapped vmap(const VmapArgs& args);
-
-constexpr Op kNumberOfElements{
-    .name = "NumberOfElements", .infer = infer, .vmap = vmap, .run = run};
-
 // The mapped axis does not count.
 Mapped vmap(const VmapArgs& args) {
   CountAttrs attrs = args.attrs.get<CountAttrs>();
@@ -50,6 +40,9 @@ Mapped vmap(const VmapArgs& args) {
 }
 
 }  // namespace
+
+constinit const Op kNumberOfElements{
+    .name = "NumberOfElements", .infer = infer, .vmap = vmap, .run = run};
 
 array number_of_elements(const array& a, std::vector<int> axes, bool inverted, Dtype dtype,
                          StreamOrDevice s) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "mlx/core/graph/op.h"
@@ -46,9 +47,11 @@ struct RecordOptions {
 Recording record(const std::function<Arrays(const Arrays&)>& fun, const Arrays& inputs,
                  RecordOptions options);
 
-/// The function's outputs for other inputs, of the same number and dtypes.
+/// The function's outputs for other inputs, of the same number and dtypes; on the
+/// recorded streams, or all on `stream`.
 /// Errors: std::invalid_argument if shapes differ and an operation holds sizes
 ///         or does not take the new ones.
-Arrays replay(const Recording& recording, const Arrays& inputs);
+Arrays replay(const Recording& recording, const Arrays& inputs,
+              std::optional<Stream> stream = std::nullopt);
 
 }  // namespace mlx::core::detail

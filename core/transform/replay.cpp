@@ -27,7 +27,7 @@ bool check_shapes(const Recording& recording, const Arrays& inputs) {
 
 }  // namespace
 
-Arrays replay(const Recording& recording, const Arrays& inputs) {
+Arrays replay(const Recording& recording, const Arrays& inputs, std::optional<Stream> stream) {
   const bool same_shapes = check_shapes(recording, inputs);
   Arrays values;
   values.reserve(inputs.size() + recording.constants.size() + recording.results.size());
@@ -37,20 +37,21 @@ Arrays replay(const Recording& recording, const Arrays& inputs) {
   auto operand = recording.operands.begin();
   auto type = recording.results.begin();
   for (const Recording::Step& step : recording.steps) {
+    const Stream on = stream.value_or(step.stream);
     Arrays operands;
     operands.reserve(step.operands);
     for (uint32_t i = 0; i < step.operands; ++i) {
       operands.push_back(values[*operand++]);
     }
     if (!same_shapes) {
-      const Arrays results = make_nodes(*step.op, std::move(operands), step.attrs, step.stream);
+      const Arrays results = make_nodes(*step.op, std::move(operands), step.attrs, on);
       values.insert(values.end(), results.begin(), results.end());
     } else if (step.results == 1) {
-      values.push_back(build_node(*step.op, *type++, std::move(operands), step.attrs, step.stream));
+      values.push_back(build_node(*step.op, *type++, std::move(operands), step.attrs, on));
     } else {
       Arrays results;
       for (uint32_t i = 0; i < step.results; ++i) {
-        results.push_back(build_node(*step.op, *type++, operands, step.attrs, step.stream));
+        results.push_back(build_node(*step.op, *type++, operands, step.attrs, on));
       }
       link_siblings(results);
       values.insert(values.end(), results.begin(), results.end());
