@@ -158,6 +158,57 @@ TEST(Gguf, EmptyTensorsWhoseStridesAreTooLargeAreErrors) {
   EXPECT_THROW(load_bytes(bytes), std::runtime_error);
 }
 
+// `alignment` is 0 for none in the metadata. Each tensor is two float32.
+std::string file_with(uint32_t version, uint32_t alignment, std::initializer_list<uint64_t> places,
+                      size_t data_bytes) {
+  std::string bytes = "GGUF";
+  append_number(bytes, version);
+  append_number<uint64_t>(bytes, places.size());
+  append_number<uint64_t>(bytes, alignment != 0);
+  if (alignment != 0) {
+    append_number<uint64_t>(bytes, 17);
+    bytes += "general.alignment";
+    append_number<uint32_t>(bytes, 4);
+    append_number(bytes, alignment);
+  }
+  char name = 'a';
+  for (uint64_t place : places) {
+    append_number<uint64_t>(bytes, 1);
+    bytes += name++;
+    append_number<uint32_t>(bytes, 1);
+    append_number<uint64_t>(bytes, 2);
+    append_number<uint32_t>(bytes, 0);
+    append_number(bytes, place);
+  }
+  const size_t unit = alignment != 0 ? alignment : 32;
+  bytes.append((unit - bytes.size() % unit) % unit, '\0');
+  for (size_t i = 0; i < data_bytes / 4; ++i) {
+    append_number(bytes, static_cast<float>(i));
+  }
+  return bytes;
+}
+
+TEST(Gguf, ReadsVersionsAndAlignments) {
+  for (uint32_t version : {2u, 3u}) {
+    for (uint32_t alignment : {0u, 1u, 8u, 24u, 256u, 4096u}) {
+      const Named arrays = load_bytes(file_with(version, alignment, {16, 0, 8}, 24)).first;
+      EXPECT_TRUE(array_equal(arrays.at("a"), array({4.0f, 5.0f})).item<bool>()) << alignment;
+      EXPECT_TRUE(array_equal(arrays.at("b"), array({0.0f, 1.0f})).item<bool>()) << alignment;
+    }
+  }
+  for (uint32_t version : {0u, 1u, 4u, 3u << 24}) {  // the last is 3 in the other byte order
+    EXPECT_THROW(load_bytes(file_with(version, 0, {0}, 8)), std::runtime_error) << version;
+  }
+  EXPECT_THROW(load_bytes(file_with(3, (1u << 20) + 1, {0}, 8)), std::runtime_error);
+}
+
+TEST(Gguf, TensorsThatOverlapAreErrors) {
+  EXPECT_THROW(load_bytes(file_with(3, 0, {0, 4}, 16)), std::runtime_error);
+  EXPECT_THROW(load_bytes(file_with(3, 0, {8, 8}, 16)), std::runtime_error);
+  EXPECT_THROW(load_bytes(file_with(3, 0, {0, 12}, 16)), std::runtime_error);  // past the end
+  EXPECT_NO_THROW(load_bytes(file_with(3, 0, {8, 0}, 16)));
+}
+
 TEST(Gguf, WhatTheFormatLacksCannotBeSaved) {
   EXPECT_THROW(saved_bytes({{"a", array({true})}}), std::invalid_argument);
   EXPECT_THROW(saved_bytes({{"a", ones({1, 1, 1, 1, 1, 1, 1, 1, 1})}}), std::invalid_argument);
