@@ -1,6 +1,6 @@
-// Convolutions as matrix products: blocks of the matrix of windows (im2col),
-// small enough to stay in the cache, times the weight. Each thread gathers and
-// multiplies blocks of its own.
+// Convolutions by oneDNN where it has kernels for them; else as matrix products:
+// blocks of the matrix of windows (im2col), small enough to stay in the cache,
+// times the weight. Each thread gathers and multiplies blocks of its own.
 
 #include "mlx/core/cpu/conv.h"
 
@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 
+#include "mlx/core/cpu/conv_onednn.h"
 #include "mlx/core/cpu/conv_windows.h"
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/gemm.h"
@@ -140,20 +141,24 @@ Problem make_problem(const Shape& input, const Shape& weight, const Shape& outpu
           weight[0]};
 }
 
-// Runs compute(result) on `out`, or on an array of the dtype of computation.
-template <typename Compute>
-void compute_into(array& out, Dtype dtype, Compute&& compute) {
+// Gives `out` its data: by_onednn(result) in out's own dtype or in the one of computation, if it
+// can and says so, else by_windows(result).
+template <typename ByOnednn, typename ByWindows>
+void compute(array& out, ByOnednn&& by_onednn, ByWindows&& by_windows) {
   allocate(out);
-  if (out.size() == 0) {
+  if (out.size() == 0 || (onednn_convolves(out.dtype()) && by_onednn(out))) {
     return;
   }
+  const Dtype dtype = compute_dtype(out.dtype());
   if (out.dtype() == dtype) {
-    compute(out);
+    by_windows(out);
     return;
   }
   array result = make_array(out.shape(), dtype);
   allocate(result);
-  compute(result);
+  if (!(onednn_convolves(dtype) && by_onednn(result))) {
+    by_windows(result);
+  }
   copy_to(result, out.data<void>(), out.dtype());
 }
 
@@ -162,25 +167,34 @@ void compute_into(array& out, Dtype dtype, Compute&& compute) {
 void convolution(const KernelArgs& args) {
   const array& input = args.inputs[0];
   const array& weight = args.inputs[1];
-  array& out = args.outputs[0];
-  const Dtype dtype = compute_dtype(out.dtype());
-  compute_into(out, dtype, [&](array& result) {
-    const Problem p = make_problem(input.shape(), weight.shape(), out.shape(),
-                                   args.attrs.get<ConvAttrs>(), dtype);
-    convolve(p, row_contiguous(input, dtype), row_contiguous(weight, dtype), result);
-  });
+  const auto& conv = args.attrs.get<ConvAttrs>();
+  compute(
+      args.outputs[0],
+      [&](array& out) {
+        return convolution_onednn(conv, row_contiguous(input, out.dtype()),
+                                  row_contiguous(weight, out.dtype()), out);
+      },
+      [&](array& out) {
+        const Problem p =
+            make_problem(input.shape(), weight.shape(), out.shape(), conv, out.dtype());
+        convolve(p, row_contiguous(input, p.dtype), row_contiguous(weight, p.dtype), out);
+      });
 }
 
 void convolution_weight_grad(const KernelArgs& args) {
   const array& input = args.inputs[0];
   const array& g = args.inputs[1];
-  array& out = args.outputs[0];
-  const Dtype dtype = compute_dtype(out.dtype());
-  compute_into(out, dtype, [&](array& result) {
-    const Problem p = make_problem(input.shape(), out.shape(), g.shape(),
-                                   args.attrs.get<ConvWeightGradAttrs>().conv, dtype);
-    weight_cotangent(p, row_contiguous(input, dtype), row_contiguous(g, dtype), result);
-  });
+  const ConvAttrs& conv = args.attrs.get<ConvWeightGradAttrs>().conv;
+  compute(
+      args.outputs[0],
+      [&](array& out) {
+        return convolution_weight_grad_onednn(conv, row_contiguous(input, out.dtype()),
+                                              row_contiguous(g, out.dtype()), out);
+      },
+      [&](array& out) {
+        const Problem p = make_problem(input.shape(), out.shape(), g.shape(), conv, out.dtype());
+        weight_cotangent(p, row_contiguous(input, p.dtype), row_contiguous(g, p.dtype), out);
+      });
 }
 
 }  // namespace mlx::core::cpu

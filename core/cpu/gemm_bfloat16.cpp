@@ -1,22 +1,27 @@
 // bfloat16 products by oneDNN, which has kernels for AMX and AVX-512.
 
-#include <dnnl.hpp>
-
 #include "mlx/core/cpu/gemm.h"
+#include "mlx/core/cpu/onednn.h"
 
 namespace mlx::core::cpu {
-namespace {
 
-const dnnl::engine& engine() {
+const dnnl::engine& onednn_engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
   return cpu;
 }
+
+dnnl::stream& onednn_stream() {
+  thread_local dnnl::stream stream(onednn_engine());
+  return stream;
+}
+
+namespace {
 
 dnnl::memory memory_of(const GemmOperand& x, int64_t rows, int64_t columns) {
   using Desc = dnnl::memory::desc;
   const dnnl::memory::dims strides =
       x.transposed ? dnnl::memory::dims{1, x.stride} : dnnl::memory::dims{x.stride, 1};
-  return {Desc({rows, columns}, dnnl::memory::data_type::bf16, strides), engine(),
+  return {Desc({rows, columns}, dnnl::memory::data_type::bf16, strides), onednn_engine(),
           const_cast<void*>(x.data)};
 }
 
@@ -45,10 +50,8 @@ void gemm_bfloat16(const Gemm& g) {
   }
   // oneDNN keeps the code it generates for a shape: making the primitive again is a look-up.
   const dnnl::matmul product(dnnl::matmul::primitive_desc(
-      dnnl::matmul::desc(a.get_desc(), b.get_desc(), c.get_desc()), attributes, engine()));
-  thread_local dnnl::stream stream(engine());
-  product.execute(stream, {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
-  stream.wait();
+      dnnl::matmul::desc(a.get_desc(), b.get_desc(), c.get_desc()), attributes, onednn_engine()));
+  product.execute(onednn_stream(), {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}});
 }
 
 }  // namespace mlx::core::cpu
