@@ -28,13 +28,12 @@ array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice
           "[arange] Start, stop and step: got ", start, ", ", stop, " and ", step,
           ", expected numbers.");
   require(step != 0, "[arange] Step: got 0.");
-  if (issubdtype(dtype, integer)) {  // as if the numbers had been integers from the start
-    start = std::trunc(start);
-    step = std::trunc(step);
-    require(step != 0, "[arange] Step: got 0 after truncation for dtype ", dtype, ".");
-  }
   const double count = std::max(0.0, std::ceil((stop - start) / step));
   require(count < 0x1p53, "[arange] Too many elements.");
+  if (issubdtype(dtype, integer)) {  // as NumPy: the first two elements truncated give the step
+    step = std::trunc(start + step) - std::trunc(start);
+    start = std::trunc(start);
+  }
   return make_node(kArange, {},
                    Attrs(ArangeAttrs{start, step, static_cast<ShapeElem>(count), dtype}),
                    to_stream(std::move(s)));

@@ -17,7 +17,8 @@ namespace mlx::core {
 /// start, start + step, ... before stop. Each element is computed from its index:
 /// errors do not accumulate.
 /// Dtypes: float32 for floating-point bounds, int32 for int, or as given. For an
-/// integer dtype start and step are truncated first.
+/// integer dtype, as NumPy has it: so many as there would be of floating point; the first
+/// two of those, truncated, are the first two here.
 /// Errors: std::invalid_argument for bool, a step of 0, bounds that are not finite.
 array arange(double start, double stop, double step, Dtype dtype, StreamOrDevice s = {});
 array arange(double start, double stop, double step, StreamOrDevice s = {});

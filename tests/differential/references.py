@@ -52,6 +52,10 @@ def logsumexp(x, axis, keepdims):
     return total if keepdims else np.squeeze(total, axis if axis is not None else None)
 
 
+def total(values, **args):
+    return np.sum(values.astype(np.float64) if values.dtype.kind == "b" else values, **args)
+
+
 def softmax(call):
     axis = call.args.get("axis")
     axis = tuple(axis) if isinstance(axis, list) else axis
@@ -79,9 +83,20 @@ def accumulated(function):
     return run
 
 
-def arg_reduce(function):
-    return lambda call: function(call.arrays[0].values, axis=call.args.get("axis"),
-                                 keepdims=call.args.get("keepdims", False)).astype(np.uint32)
+def arg_reduce(function, last):
+    """As MLX has it: a NaN is less and greater than nothing, so it wins only where it is first."""
+    def run(call):
+        values, axis = wide(call.arrays[0]), call.args.get("axis")
+        if values.dtype == np.float64:
+            first = np.isnan(np.take(values.ravel() if axis is None else values, [0], axis or 0))
+            found = function(np.where(np.isnan(values), last, values), axis=axis, keepdims=True)
+            found = np.where(first.reshape(found.shape), 0, found)
+        else:
+            found = function(values, axis=axis, keepdims=True)
+        if not call.args.get("keepdims", False):
+            found = found.squeeze(axis)
+        return found.astype(np.uint32)
+    return run
 
 
 def rounded_to(call):
@@ -99,9 +114,11 @@ def erfinv(x):
 
 def is_close(call):
     a, b = (wide(x) for x in call.arrays)
-    if a.dtype.kind in "ui":
+    if a.dtype.kind in "ui" and b.dtype.kind in "ui":  # NumPy's would wrap around
         a, b = a.astype(object), b.astype(object)
-        return abs(a - b) <= abs(b) * call.args.get("rtol", 1e-5) + call.args.get("atol", 1e-8)
+        allowed = abs(b) * call.args.get("rtol", 1e-5) + call.args.get("atol", 1e-8)
+        return np.asarray(abs(a - b) <= allowed).astype(bool)
+    a, b = (floats(x) for x in call.arrays)
     return np.isclose(a, b, call.args.get("rtol", 1e-5), call.args.get("atol", 1e-8),
                       call.args.get("equal_nan", False))
 
@@ -115,6 +132,10 @@ def norm(call):
                           call.args.get("keepdims", False))
 
 
+def vecdot(a, b):
+    return np.vecdot(*(x.astype(np.int64) if x.dtype == bool else x for x in (a, b)))
+
+
 def take_one(call):
     return np.take(call.arrays[0].storage, call.args["index"], call.args.get("axis"))
 
@@ -123,12 +144,12 @@ REFERENCES = {
     "cummax": accumulated(np.maximum.accumulate), "cummin": accumulated(np.minimum.accumulate),
     "cumsum": accumulated(np.cumsum), "cumprod": accumulated(np.cumprod),
     "logcumsumexp": accumulated(np.logaddexp.accumulate),
-    "argmax": arg_reduce(np.argmax), "argmin": arg_reduce(np.argmin),
+    "argmax": arg_reduce(np.argmax, -np.inf), "argmin": arg_reduce(np.argmin, np.inf),
     "round": rounded_to, "erfinv": of_floats(erfinv), "isclose": is_close,
     "allclose": lambda call: np.all(is_close(call)),
     "linalg.det": of_floats(np.linalg.det), "linalg.slogdet": of_floats(np.linalg.slogdet),
     "linalg.inv": of_floats(np.linalg.inv), "linalg.norm": norm,
-    "kron": promoted(np.kron), "vecdot": promoted(np.vecdot), "take_one": take_one,
+    "kron": promoted(np.kron), "vecdot": promoted(vecdot), "take_one": take_one,
     **{op: of_floats(getattr(np, op)) for op in (
         "exp", "log", "log2", "log10", "log1p", "expm1", "sin", "cos", "tan", "arcsin", "arccos",
         "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "sqrt", "reciprocal",
@@ -136,7 +157,7 @@ REFERENCES = {
     "rsqrt": of_floats(lambda x: 1 / np.sqrt(x)),
     "sigmoid": of_floats(sigmoid),
     "erf": of_floats(erf),
-    "sum": reduce_by(np.sum), "mean": reduce_by(np.mean), "prod": reduce_by(np.prod),
+    "sum": reduce_by(total), "mean": reduce_by(np.mean), "prod": reduce_by(np.prod),
     "var": reduce_by(np.var), "std": reduce_by(np.std), "logsumexp": reduce_by(logsumexp),
     "median": reduce_by(np.median),
     "max": reduce_by(np.max, wide), "min": reduce_by(np.min, wide),
@@ -158,9 +179,11 @@ DEFINITIONS = {"linalg.eig": eigenvectors}
 def rounded(values, dtype):
     """An array of the dtype that the library gave."""
     with np.errstate(all="ignore"):
-        if dtype in wire.FLOATS or dtype == "complex64" or np.asarray(values).dtype.kind in "biu":
-            return wire.Array(np.asarray(wire.to_storage(values, dtype)), dtype)
-    raise TypeError("no integers from floating point")
+        values = np.asarray(values)
+        if dtype in wire.INTEGERS and values.dtype.kind == "f" and not (
+                (values == np.rint(values)) & (np.abs(values) < 2**52)).all():
+            raise TypeError("no integers")
+        return wire.Array(np.asarray(wire.to_storage(values, dtype)), dtype)
 
 
 def agrees(row, call, ours):

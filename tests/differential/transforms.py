@@ -21,7 +21,7 @@ def differentiated(kind, call, source, ours):
                      {"kind": kind, "of": of, "extra": len(given)})
 
 
-def mapped(call, source):
+def mapped(row, call, source):
     """Some arrays get one more axis, along which their elements are shuffled."""
     count = source.integer(1, 3)
     in_axes, arrays = [], []
@@ -32,8 +32,10 @@ def mapped(call, source):
             continue
         axis = source.integer(0, len(array.shape))
         storage = array.storage
-        variants = [storage] + [source.rng.permutation(storage.ravel()).reshape(storage.shape)
-                                for _ in range(count - 1)]
+        variants = [storage]
+        for _ in range(count - 1):
+            shuffled = storage.ravel()[source.rng.permutation(storage.size)].reshape(storage.shape)
+            variants.append(shuffled if row.shuffles else storage)
         in_axes.append(axis)
         arrays.append(wire.Array(np.stack(variants, axis), array.dtype))
     if all(axis == -1 for axis in in_axes):
@@ -46,7 +48,7 @@ def apply(kind, row, call, source, ours):
     if kind in ("vjp", "jvp") and row.differentiable:
         return differentiated(kind, call, source, ours)
     if kind == "vmap" and row.mappable and not row.canonical and call.arrays:
-        return mapped(call, source)
+        return mapped(row, call, source)
     return call
 
 

@@ -164,7 +164,7 @@ class Peer:
         self.command = command
         self.limit = limit
         self.env = dict(os.environ, OMP_NUM_THREADS=str(threads), OPENBLAS_NUM_THREADS=str(threads),
-                        PYTHONUNBUFFERED="1")
+                        OMP_WAIT_POLICY="passive")
         self.process = None
 
     def start(self):

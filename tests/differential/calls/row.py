@@ -16,3 +16,5 @@ class Row:
     # Whether derivatives are compared, and whether the call may be mapped.
     differentiable: bool = False
     mappable: bool = True
+    # Whether a mapped array may hold its elements in another order; otherwise all its parts are equal.
+    shuffles: bool = True
