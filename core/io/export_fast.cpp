@@ -1,4 +1,4 @@
-// The operations of fast.h, which are stored under their own names.
+// The operations of fast.h, which MLX composes of others on the CPU.
 
 #include <optional>
 
@@ -15,29 +15,31 @@ namespace {
 State norm_state(const NormAttrs& attrs) { return {attrs.eps, attrs.has_weight, attrs.has_bias}; }
 
 std::vector<Id> write_norm(Lowering& to, const WriteArgs& args) {
-  return {to.add(own_name(args.op), norm_state(args.attrs.get<NormAttrs>()), args.in, args.out[0])};
+  return to.add_as(formula_norm, args.op, args.attrs, norm_state(args.attrs.get<NormAttrs>()),
+                   args.in, args.out);
 }
 
 std::vector<Id> write_norm_grad(Lowering& to, const WriteArgs& args) {
   State state = norm_state(args.attrs.get<NormAttrs>());
   state.push_back(args.attrs.get<NormAttrs>().centered);
-  return to.add_all(own_name(args.op), std::move(state), args.in, args.out);
+  return to.add_as(formula_norm_grad, args.op, args.attrs, std::move(state), args.in, args.out);
 }
 
 std::vector<Id> write_rope(Lowering& to, const WriteArgs& args) {
   const auto& rope = args.attrs.get<RopeAttrs>();
-  return {to.add(
-      own_name(args.op),
+  return to.add_as(
+      formula_rope, args.op, args.attrs,
       {rope.dims, rope.traditional, rope.has_frequencies, rope.inverse, rope.base, rope.scale},
-      args.in, args.out[0])};
+      args.in, args.out);
 }
 
 std::vector<Id> write_attention(Lowering& to, const WriteArgs& args) {
   const auto& attention = args.attrs.get<AttentionAttrs>();
-  return to.add_all(own_name(args.op),
-                    {attention.scale, attention.causal, attention.has_mask, attention.has_sinks,
-                     attention.mask_grad},
-                    args.in, args.out);
+  const bool forward = &args.op == &kAttention;
+  return to.add_as(forward ? formula_attention : formula_attention_grad, args.op, args.attrs,
+                   {attention.scale, attention.causal, attention.has_mask, attention.has_sinks,
+                    attention.mask_grad},
+                   args.in, args.out);
 }
 
 // ---- reading

@@ -96,6 +96,20 @@ class ExportWriter {
     write_data(writer_, constant.value);
   }
 
+  void write(const ExportedNote& note) {
+    std::string before = std::move(bytes_);
+    bytes_ = kNoteMagic;
+    number(note.covers);
+    write(note.step);
+    before.swap(bytes_);
+    number(note.id);
+    number(false);
+    number(true);
+    shape({static_cast<ShapeElem>(before.size())});
+    dtype(uint8);
+    bytes_ += before;
+  }
+
   void write(const ExportedStep& step) {
     number(step.outputs[0]);
     number(true);
@@ -107,8 +121,8 @@ class ExportWriter {
     for (const StateT& value : step.state) {
       write(value);
     }
+    number(uint64_t{step.outputs.size() - 1});
     if (step.outputs.size() == 1) {
-      number(uint64_t{0});
       shape(step.types[0].shape);
       dtype(step.types[0].dtype);
       return;
@@ -199,7 +213,7 @@ class ExportReader {
     if (count > left()) {
       fail("The file ends early: got ", left(), " bytes, expected ", count, " at ", position_, ".");
     }
-    if (position_ + count > window_begin_ + window_.size()) {
+    if (position_ < window_begin_ || position_ + count > window_begin_ + window_.size()) {
       window_begin_ = position_;
       window_.resize(std::min(std::max(count, size_t{1} << 16), left()));
       reader_->read(window_.data(), window_.size(), window_begin_);
@@ -286,14 +300,17 @@ class ExportReader {
     if (flag()) {
       return step(id);
     }
-    return flag() ? ExportedEntry(constant(id)) : ExportedEntry(ExportedInput{id});
+    return flag() ? constant(id) : ExportedEntry(ExportedInput{id});
   }
 
-  ExportedConstant constant(Id id) {
+  ExportedEntry constant(Id id) {
     if (const auto known = constants_.find(id); known != constants_.end()) {
-      return {id, known->second};
+      return ExportedConstant{id, known->second};
     }
     const Type t = type();
+    if (auto note = try_note(id, t)) {
+      return std::move(*note);
+    }
     const size_t bytes = count_bytes(t);
     if (bytes > left()) {
       fail("The file ends early: got ", left(), " bytes, expected ", bytes, " of a constant.");
@@ -304,10 +321,45 @@ class ExportReader {
     }
     position_ += bytes;
     constants_.emplace(id, value);
-    return {id, std::move(value)};
+    return ExportedConstant{id, std::move(value)};
+  }
+
+  // Nothing, and the position as it was, if the constant is none, or about what we do not have.
+  std::optional<ExportedNote> try_note(Id id, const Type& type) {
+    constexpr size_t kHead = kNoteMagic.size() + sizeof(uint64_t);
+    const size_t begin = position_;
+    const bool may_be = type.dtype == uint8 && type.shape.size() == 1 &&
+                        count_bytes(type) >= kHead && count_bytes(type) <= left();
+    if (!may_be || take(kNoteMagic.size()) != kNoteMagic) {
+      position_ = begin;
+      return std::nullopt;
+    }
+    const auto covers = number<uint64_t>();
+    const auto first = number<Id>();
+    if (!flag()) {
+      fail("A note holds no operation.");
+    }
+    std::optional<ExportedStep> inner = try_step(first);
+    if (!inner) {
+      position_ = begin;
+      return std::nullopt;
+    }
+    if (position_ != begin + count_bytes(type)) {
+      fail("A note is ", count_bytes(type), " bytes long, but its operation ends after ",
+           position_ - begin, ".");
+    }
+    return ExportedNote{id, std::move(*inner), covers};
   }
 
   ExportedStep step(Id id) {
+    std::optional<ExportedStep> known = try_step(id);
+    require(known.has_value(), "[import_function] ", reader_->label(), ": Unknown operation ",
+            name_.substr(0, 64), ".");
+    return std::move(*known);
+  }
+
+  // Nothing if its name is unknown.
+  std::optional<ExportedStep> try_step(Id id) {
     ExportedStep out{.name = {},
                      .state = {},
                      .device = Device::cpu,
@@ -317,27 +369,30 @@ class ExportReader {
     number<int32_t>();  // the stream, which was another process's
     const bool gpu = number<int32_t>() == static_cast<int32_t>(Device::DeviceType::gpu);
     out.device = Device(gpu ? Device::gpu : Device::cpu, number<int32_t>());
-    out.name = string();
+    out.name = name_ = string();
     const std::string_view* schema = schema_of_(out.name);
-    require(schema != nullptr, "[import_function] ", reader_->label(), ": Unknown operation ",
-            out.name.substr(0, 64), ".");
+    if (schema == nullptr) {
+      return std::nullopt;
+    }
     for (const char code : *schema) {
       out.state.push_back(state(code));
     }
-    out.outputs = ids();
-    if (out.outputs.empty()) {
+    const auto others = number<uint64_t>();
+    if (others == 0) {
       out.outputs.push_back(id);
       out.types.push_back(type());
       return out;
     }
+    out.outputs = ids();
     std::vector<Shape> shapes;
     for (size_t n = length(sizeof(uint64_t)); n > 0; --n) {
       shapes.push_back(shape());
     }
     const size_t dtypes = length(sizeof(uint8_t));
-    if (shapes.size() != out.outputs.size() || dtypes != out.outputs.size()) {
-      fail("Results of ", out.name, ": got ", out.outputs.size(), " with ", shapes.size(),
-           " shapes and ", dtypes, " dtypes.");
+    if (out.outputs.size() != others + 1 || shapes.size() != out.outputs.size() ||
+        dtypes != out.outputs.size()) {
+      fail("Results of ", out.name, ": got ", out.outputs.size(), " of ", others, " and one, with ",
+           shapes.size(), " shapes and ", dtypes, " dtypes.");
     }
     for (Shape& sizes : shapes) {
       out.types.push_back(checked({std::move(sizes), dtype()}));
@@ -380,6 +435,7 @@ class ExportReader {
   size_t position_ = 0;
   std::string window_;
   size_t window_begin_ = 0;
+  std::string name_;  // of the last operation
   /// Of all functions.
   std::unordered_map<Id, array> constants_;
 };

@@ -12,9 +12,10 @@
 //             ids of the outputs, number of entries (uint64), the entries
 //   entry     id; an operation (1), an input (0 0) or a constant (0 1)
 //   operation ids of the inputs; stream, type and index of the device (int32
-//             each); name; state; number of results: 0 stands for one, whose
-//             shape and dtype follow, else the ids, the shapes and the dtypes
+//             each); name; state; number of results besides the first (uint64);
+//             if there are none the shape and dtype, else ids, shapes, dtypes
 //   constant  shape, dtype, elements; or nothing if the id was there before
+//   note      a constant of uint8: kNoteMagic, number of entries (uint64), an entry
 
 #include <cstdint>
 #include <memory>
@@ -33,6 +34,8 @@ using State = std::vector<StateT>;
 
 /// Which alternative of StateT each letter of a schema stands for: its index.
 inline constexpr std::string_view kStateCodes = "biufdtsrIU??oS";
+
+inline constexpr std::string_view kNoteMagic = "MLXCNOTE";
 
 inline StateT shape_state(const Shape& shape) { return StateT(std::in_place_index<6>, shape); }
 inline StateT strides_state(const Strides& strides) {
@@ -54,7 +57,14 @@ struct ExportedStep {
   std::vector<Id> outputs;
   std::vector<Type> types;  // of the outputs
 };
-using ExportedEntry = std::variant<ExportedInput, ExportedConstant, ExportedStep>;
+/// Says that the next entries are one operation of ours, for readers that have
+/// it. For all others it is a constant that nothing uses.
+struct ExportedNote {
+  Id id;
+  ExportedStep step;
+  uint64_t covers;  // entries
+};
+using ExportedEntry = std::variant<ExportedInput, ExportedConstant, ExportedStep, ExportedNote>;
 
 struct ExportedFunction {
   /// Of the last inputs, sorted.
@@ -80,7 +90,8 @@ using SchemaOf = const std::string_view* (*)(std::string_view name);
 
 /// Reads the file. Large constants stay in it until they are evaluated.
 /// Errors: std::runtime_error if it is cut off or says what no file can;
-///         std::invalid_argument for an operation without a schema.
+///         std::invalid_argument for an operation without a schema, except in notes,
+///         which then are constants.
 ExportedFile read_export(const std::shared_ptr<Reader>& reader, SchemaOf schema_of);
 
 }  // namespace mlx::core::io

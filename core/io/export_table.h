@@ -8,7 +8,6 @@
 // entry means, which checks its arguments.
 
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -17,9 +16,6 @@
 #include "mlx/core/io/lowering.h"
 
 namespace mlx::core::io {
-
-/// The name under which an operation is stored that MLX does not have.
-inline std::string own_name(const Op& op) { return concat("collective::", op.name); }
 
 /// One operation of a recording.
 struct WriteArgs {

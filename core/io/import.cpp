@@ -14,6 +14,7 @@ namespace {
 using io::ExportedConstant;
 using io::ExportedFunction;
 using io::ExportedInput;
+using io::ExportedNote;
 using io::ExportedStep;
 using io::Id;
 
@@ -103,8 +104,15 @@ detail::Recording record_function(const ExportedFunction& function, const std::s
   const auto fun = [&](const Args& inputs) {
     Values values(label);
     for (size_t i = 0; i < inputs.size(); ++i) values.set(function.inputs[i], inputs[i]);
-    for (const io::ExportedEntry& entry : function.entries) {
-      if (const auto* input = std::get_if<ExportedInput>(&entry)) {
+    for (size_t i = 0; i < function.entries.size(); ++i) {
+      const io::ExportedEntry& entry = function.entries[i];
+      if (const auto* note = std::get_if<ExportedNote>(&entry)) {
+        add_step(note->step, values);
+        require(note->covers < function.entries.size() - i, "[import_function] ", label,
+                ": A note covers ", note->covers, " entries of ", function.entries.size() - i - 1,
+                ".");
+        i += note->covers;
+      } else if (const auto* input = std::get_if<ExportedInput>(&entry)) {
         values.get(input->id);  // one of the inputs
       } else if (const auto* constant = std::get_if<ExportedConstant>(&entry)) {
         values.set(constant->id, constant->value);

@@ -1,9 +1,14 @@
 #include "mlx/core/io/lowering.h"
 
+#include <algorithm>
+
 #include "mlx/core/base/error.h"
+#include "mlx/core/graph/node.h"
 #include "mlx/core/io/export_table.h"
 
 namespace mlx::core::io {
+
+std::string own_name(const Op& op) { return concat("collective::", op.name); }
 
 Id Lowering::add(std::string_view name, State state, std::vector<Id> inputs, Type type) {
   return add_all(name, std::move(state), std::move(inputs), {&type, 1})[0];
@@ -90,6 +95,45 @@ Id Lowering::squeeze(Id x, const std::vector<int>& axes) {
     }
   }
   return add("Squeeze", {axes}, {x}, {std::move(kept), dtype(x)});
+}
+
+std::vector<Id> Lowering::add_as(Formula formula, const Op& op, const Attrs& attrs, State state,
+                                 const std::vector<Id>& inputs, std::span<const Type> types) {
+  Arrays stand_ins;
+  for (const Id x : inputs) {
+    stand_ins.push_back(make_array(shape(x), dtype(x)));
+  }
+  const auto fun = [&](const Arrays& in) { return formula(in, attrs, to_stream(device_)); };
+  const detail::Recording recording =
+      detail::record(fun, stand_ins, {.shapeless = shapeless_, .simplify = true});
+  const size_t note = entries.size();
+  const Id begin = ids_.last();
+  entries.emplace_back(ExportedNote{
+      .id = ids_.next(),
+      .step =
+          {.name = {}, .state = {}, .device = device_, .inputs = {}, .outputs = {}, .types = {}},
+      .covers = 0});
+  std::vector<Id> outputs = add_recording(recording, inputs);
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const auto seen = outputs.begin() + static_cast<ptrdiff_t>(i);
+    if (outputs[i] <= begin || std::find(outputs.begin(), seen, outputs[i]) != seen) {
+      // The note gives the array another name, so it has to be another.
+      outputs[i] = add("AsType", {dtype(outputs[i])}, {outputs[i]}, types[i]);
+    }
+  }
+  for (size_t i = outputs.size(); i < types.size(); ++i) {
+    outputs.push_back(ids_.next());
+    types_.emplace(outputs.back(), types[i]);
+  }
+  auto& named = std::get<ExportedNote>(entries[note]);
+  named.covers = entries.size() - note - 1;
+  named.step = {.name = own_name(op),
+                .state = std::move(state),
+                .device = device_,
+                .inputs = inputs,
+                .outputs = outputs,
+                .types = {types.begin(), types.end()}};
+  return outputs;
 }
 
 std::vector<Id> Lowering::add_recording(const detail::Recording& recording,

@@ -7,14 +7,19 @@
 #include <vector>
 
 #include "mlx/core/io/export_format.h"
+#include "mlx/core/ops/formula.h"
 #include "mlx/core/transform/record.h"
 
 namespace mlx::core::io {
+
+/// The name under which an operation is stored that MLX does not have.
+std::string own_name(const Op& op);
 
 /// Gives out the ids of one file.
 class Ids {
  public:
   Id next() { return ++last_; }
+  Id last() const { return last_; }
   /// The same array gets the same id, so that it is in the file once.
   Id of_constant(const array& x) {
     const auto [at, is_new] = constants_.try_emplace(x.id(), last_ + 1, x);
@@ -52,6 +57,11 @@ class Lowering {
   /// All of them broadcast to `shape`; without shapes, to what they make together.
   std::vector<Id> broadcast_together(const std::vector<Id>& inputs, const Shape& shape);
   Id squeeze(Id x, const std::vector<int>& axes);
+
+  /// Adds an operation of ours as what `formula` makes of it, with a note that
+  /// names it. The formula may give the first results only.
+  std::vector<Id> add_as(Formula formula, const Op& op, const Attrs& attrs, State state,
+                         const std::vector<Id>& inputs, std::span<const Type> types);
 
   /// All of a recording, on these inputs; returns the outputs.
   /// Errors: std::invalid_argument for an operation that cannot be stored.

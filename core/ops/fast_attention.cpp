@@ -60,6 +60,8 @@ array softmax_with_sinks(const array& scores, const array& sinks, Stream s) {
   return slice(all, {0, 0, 0, 1}, all.shape(), s);
 }
 
+}  // namespace
+
 // From queries, keys, values, mask and sinks.
 Arrays formula_attention(Inputs in, const Attrs& a, Stream s) {
   const auto& attrs = a.get<AttentionAttrs>();
@@ -99,6 +101,8 @@ Arrays formula_attention_grad(Inputs in, const Attrs& a, Stream s) {
                                             .attrs = a,
                                             .stream = s});
 }
+
+namespace {
 
 // ---- rules
 

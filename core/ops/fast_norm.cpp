@@ -22,6 +22,8 @@ std::vector<Type> infer_norm_grad(Inputs in, const Attrs& a) {
   return out;
 }
 
+}  // namespace
+
 // ---- the same with other operations
 
 Arrays formula_norm(Inputs in, const Attrs& a, Stream s) {
@@ -51,6 +53,8 @@ Arrays formula_norm_grad(Inputs in, const Attrs& a, Stream s) {
                                        .attrs = a,
                                        .stream = s});
 }
+
+namespace {
 
 // ---- rules
 

@@ -55,4 +55,11 @@ extern const Op kAttention;
 /// as [B, H, L, S] if wanted, then of the sinks as [B, H] if they are there.
 extern const Op kAttentionGrad;
 
+/// The same with other operations (ops/formula.h), of attention the first result only.
+Arrays formula_norm(Inputs in, const Attrs& attrs, Stream s);
+Arrays formula_norm_grad(Inputs in, const Attrs& attrs, Stream s);
+Arrays formula_rope(Inputs in, const Attrs& attrs, Stream s);
+Arrays formula_attention(Inputs in, const Attrs& attrs, Stream s);
+Arrays formula_attention_grad(Inputs in, const Attrs& attrs, Stream s);
+
 }  // namespace mlx::core

@@ -37,6 +37,8 @@ array angles(Inputs in, const RopeAttrs& attrs, Stream s) {
   return multiply(t, power(array(attrs.base), exponents, s), s);
 }
 
+}  // namespace
+
 Arrays formula_rope(Inputs in, const Attrs& a, Stream s) {
   const auto& attrs = a.get<RopeAttrs>();
   const array& x = in[0];
@@ -55,6 +57,8 @@ Arrays formula_rope(Inputs in, const Attrs& a, Stream s) {
                              pairs, s);
   return {concatenate({astype(flatten(turned, -2, -1, s), x.dtype(), s), parts[1]}, -1, s)};
 }
+
+namespace {
 
 // ---- rules
 
