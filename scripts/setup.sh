@@ -8,7 +8,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache mold pkg-config python3
-  libopenblas-openmp-dev liblapacke-dev libdnnl-dev libssl-dev zlib1g-dev
+  libopenblas-openmp-dev liblapacke-dev libdnnl-dev libhwy-dev libssl-dev zlib1g-dev
   nlohmann-json3-dev libcli11-dev libspdlog-dev libfmt-dev libibverbs-dev libhwloc-dev
   libgtest-dev libgmock-dev openmpi-bin iproute2 openssh-client openssh-server nftables slurm-wlm munge
   dataset-fashion-mnist

@@ -46,55 +46,79 @@ void loop(void* dst, const void* src, size_t count) {
   }
 }
 
-template <size_t kBytes>
-void assign(void* dst, const void* src, size_t count) {
-  if (count > 0) std::memcpy(dst, src, count * kBytes);  // what is empty may be null
+template <ScatterMode kMode, typename T>
+void loop_at(void* dst, const int64_t* at, int64_t step, int64_t along, const void* src,
+             int64_t count) {
+  auto* to = static_cast<T*>(dst);
+  const auto* from = static_cast<const T*>(src);
+  for (int64_t i = 0; i < count; ++i) {
+    T& place = to[at[i] * step + i * along];
+    if constexpr (kMode == ScatterMode::assign) {
+      place = from[i];
+    } else {
+      place = combined<kMode>(place, from[i]);
+    }
+  }
 }
 
-Combine find_assign(size_t itemsize) {
-  return itemsize == 1   ? assign<1>
-         : itemsize == 2 ? assign<2>
-         : itemsize == 4 ? assign<4>
-                         : assign<8>;
+struct Loops {
+  Combine adjacent;
+  CombineAt at;
+};
+
+template <ScatterMode kMode, typename T>
+constexpr Loops kLoops{loop<kMode, T>, loop_at<kMode, T>};
+
+template <typename T>
+void assign(void* dst, const void* src, size_t count) {
+  if (count > 0) std::memcpy(dst, src, count * sizeof(T));  // what is empty may be null
+}
+
+template <typename T>
+constexpr Loops kAssign{assign<T>, loop_at<ScatterMode::assign, T>};
+
+Loops find_assign(size_t itemsize) {
+  return itemsize == 1   ? kAssign<uint8_t>
+         : itemsize == 2 ? kAssign<uint16_t>
+         : itemsize == 4 ? kAssign<uint32_t>
+                         : kAssign<uint64_t>;
 }
 
 // Sums and products have the same bits for signed and unsigned integers.
 template <ScatterMode kMode>
-Combine find_arithmetic(Dtype dtype) {
+Loops find_arithmetic(Dtype dtype) {
   switch (dtype.val()) {
     case Dtype::Val::float32:
-      return loop<kMode, float>;
+      return kLoops<kMode, float>;
     case Dtype::Val::float64:
-      return loop<kMode, double>;
+      return kLoops<kMode, double>;
     case Dtype::Val::complex64:
-      return loop<kMode, complex64_t>;
+      return kLoops<kMode, complex64_t>;
     default:
-      return dtype.size() == 1   ? loop<kMode, uint8_t>
-             : dtype.size() == 2 ? loop<kMode, uint16_t>
-             : dtype.size() == 4 ? loop<kMode, uint32_t>
-                                 : loop<kMode, uint64_t>;
+      return dtype.size() == 1   ? kLoops<kMode, uint8_t>
+             : dtype.size() == 2 ? kLoops<kMode, uint16_t>
+             : dtype.size() == 4 ? kLoops<kMode, uint32_t>
+                                 : kLoops<kMode, uint64_t>;
   }
 }
 
 template <ScatterMode kMode>
-Combine find_ordered(Dtype dtype) {
+Loops find_ordered(Dtype dtype) {
   switch (dtype.val()) {
     case Dtype::Val::int8:
-      return loop<kMode, int8_t>;
+      return kLoops<kMode, int8_t>;
     case Dtype::Val::int16:
-      return loop<kMode, int16_t>;
+      return kLoops<kMode, int16_t>;
     case Dtype::Val::int32:
-      return loop<kMode, int32_t>;
+      return kLoops<kMode, int32_t>;
     case Dtype::Val::int64:
-      return loop<kMode, int64_t>;
+      return kLoops<kMode, int64_t>;
     default:
       return find_arithmetic<kMode>(dtype);
   }
 }
 
-}  // namespace
-
-Combine find_combine(ScatterMode mode, Dtype dtype) {
+Loops find_loops(ScatterMode mode, Dtype dtype) {
   if (mode == ScatterMode::assign) {
     return find_assign(dtype.size());
   }
@@ -112,5 +136,11 @@ Combine find_combine(ScatterMode mode, Dtype dtype) {
       return find_ordered<ScatterMode::min>(dtype);
   }
 }
+
+}  // namespace
+
+Combine find_combine(ScatterMode mode, Dtype dtype) { return find_loops(mode, dtype).adjacent; }
+
+CombineAt find_combine_at(ScatterMode mode, Dtype dtype) { return find_loops(mode, dtype).at; }
 
 }  // namespace mlx::core::cpu

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <numeric>
 
+#include "mlx/core/cpu/along_axis.h"
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/index_positions.h"
 #include "mlx/core/cpu/indexing.h"
@@ -14,37 +15,52 @@ namespace {
 
 constexpr int64_t kGrainBytes = 1 << 16;
 
-// Piece (o, k, r) begins at outer[o] + offsets[k] + runs.starts[r]; the output
+// Piece (o, k, r) begins at outer[o] + offset k + runs.starts[r]; the output
 // is all pieces in that order. Elements.
 struct Pieces {
   std::vector<int64_t> outer;
-  Positions offsets;
+  SliceOffsets offsets;
   SliceRuns runs;
 };
 
+// Pieces (o, k, all r) for `count` of the k, which have these offsets.
 // kBytes is the size of a piece, or 0 if it is not one of the common sizes.
 template <size_t kBytes>
+std::byte* copy_slices(std::byte* to, const std::byte* from, const int64_t* offsets, int64_t count,
+                       const SliceRuns& runs, int64_t itemsize) {
+  const auto bytes = static_cast<size_t>(runs.length * itemsize);
+  for (int64_t k = 0; k < count; ++k) {
+    for (int64_t start : runs.starts) {
+      const std::byte* piece = from + (offsets[k] + start) * itemsize;
+      std::memcpy(to, piece, kBytes > 0 ? kBytes : bytes);
+      to += kBytes > 0 ? kBytes : bytes;
+    }
+  }
+  return to;
+}
+
+template <size_t kBytes>
 void copy_pieces(std::byte* dst, const std::byte* src, const Pieces& pieces, int64_t itemsize) {
-  const size_t bytes = kBytes > 0 ? kBytes : static_cast<size_t>(pieces.runs.length * itemsize);
+  const int64_t slices = pieces.offsets.size();
   const auto runs = static_cast<int64_t>(pieces.runs.starts.size());
-  const auto slices = static_cast<int64_t>(pieces.offsets.size());
-  const int64_t count = static_cast<int64_t>(pieces.outer.size()) * slices * runs;
-  const int64_t grain = 1 + kGrainBytes / static_cast<int64_t>(bytes + sizeof(int64_t));
+  const int64_t bytes = runs * pieces.runs.length * itemsize;  // of a slice
+  const int64_t grain = 1 + kGrainBytes / (bytes + 8 * runs);
+  const auto count = static_cast<int64_t>(pieces.outer.size()) * slices;
   parallel_for(count, grain, [&](int64_t begin, int64_t end) {
-    auto r = static_cast<size_t>(begin % runs);
-    int64_t k = begin / runs % slices;
-    auto o = static_cast<size_t>(begin / runs / slices);
-    std::byte* to = dst + begin * static_cast<int64_t>(bytes);
-    for (int64_t i = begin; i < end; ++i, to += bytes) {
-      const int64_t at = pieces.outer[o] + pieces.offsets[k] + pieces.runs.starts[r];
-      std::memcpy(to, src + at * itemsize, kBytes > 0 ? kBytes : bytes);
-      if (++r == pieces.runs.starts.size()) {
-        r = 0;
-        if (++k == slices) {
-          k = 0;
-          ++o;
-        }
+    std::byte* to = dst + begin * bytes;
+    int64_t offsets[SliceOffsets::kMaxCount];
+    int64_t first = 0, last = 0;  // the slices whose offsets these are
+    while (begin < end) {
+      const int64_t k = begin % slices;
+      if (k != first || last == 0) {
+        first = k;
+        last = std::min(slices, k + SliceOffsets::kMaxCount);
+        pieces.offsets.read(first, last - first, offsets);
       }
+      const int64_t some = std::min(end - begin, last - k);
+      const std::byte* from = src + pieces.outer[static_cast<size_t>(begin / slices)] * itemsize;
+      to = copy_slices<kBytes>(to, from, offsets, some, pieces.runs, itemsize);
+      begin += some;
     }
   });
 }
@@ -71,23 +87,31 @@ void collect(array& out, const array& from, const Pieces& pieces) {
   }
 }
 
+// The body of an AlongAxis's walk.
 template <typename T>
-void take_rows(array& out, const array& from, const Positions& positions, int axis) {
-  Strides strides = from.strides();
-  const int64_t step = strides[axis];
-  strides[axis] = 0;
-  const int64_t along_row = strides.back();
-  const T* src = from.data<T>();
-  T* dst = out.data<T>();
-  parallel_for(static_cast<int64_t>(out.size()), kGrainBytes / 8, [&](int64_t begin, int64_t end) {
-    for_each_row(out.shape(), strides, begin, end, [&](int64_t p, int64_t offset, int64_t count) {
-      const int64_t* at = positions.data() + p;
-      const T* row = src + offset;
-      T* to = dst + p;
-      for (int64_t i = 0; i < count; ++i) {
-        to[i] = row[i * along_row + at[i] * step];
-      }
-    });
+struct Taker {
+  void enter(int64_t offset, int64_t width) { from.enter(offset, width); }
+  void leave() {}
+  void piece(int64_t start, int64_t count, int64_t ahead) {
+    const int64_t* at = index.at(start, count, ahead);
+    const auto* elements = reinterpret_cast<const T*>(from.data());
+    const int64_t step = from.step(), along = from.along();
+    T* to = out + start;
+    for (int64_t k = 0; k < count; ++k) {
+      to[k] = elements[at[k] * step + k * along];
+    }
+  }
+
+  BlockMemory from;
+  PositionTile index;
+  T* out;
+};
+
+template <typename T>
+void take_elements(array& out, array& from, const AlongAxis& walk, const IndexReader& index) {
+  walk.for_each_piece(false, [&] {
+    return Taker<T>{BlockMemory(walk, from.data<std::byte>(), sizeof(T)), PositionTile(index),
+                    out.data<T>()};
   });
 }
 
@@ -114,41 +138,44 @@ void take(const KernelArgs& args) {
   const array& a = args.inputs[0];
   const int axis = args.attrs.get<TakeAttrs>().axis;
   const auto at = static_cast<size_t>(axis);
-  Pieces pieces{every_start(a, at),
-                index_positions(args.inputs[1], {axis, a.shape()[at], 1}, "take"),
-                runs_of(a, at + 1, a.ndim())};
-  for (int64_t k = 0; k < static_cast<int64_t>(pieces.offsets.size()); ++k) {
-    pieces.offsets[k] *= a.strides()[at];
-  }
-  collect(args.outputs[0], a, pieces);
+  Shape slice = a.shape();
+  slice[axis] = 1;
+  const SliceOffsets offsets({&args.inputs[1], 1}, {axis}, slice, a.shape(), a.strides(), "take");
+  collect(args.outputs[0], a, {every_start(a, at), offsets, runs_of(a, at + 1, a.ndim())});
 }
 
 void gather(const KernelArgs& args) {
   const auto& [axes, slice_sizes] = args.attrs.get<GatherAttrs>();
   const array& a = args.inputs[0];
-  const Positions offsets =
-      slice_offsets(args.inputs.subspan(1), axes, slice_sizes, a.shape(), a.strides(), "gather");
+  const SliceOffsets offsets(args.inputs.subspan(1), axes, slice_sizes, a.shape(), a.strides(),
+                             "gather");
   const SliceRuns runs = slice_runs({slice_sizes.data(), slice_sizes.size()},
                                     {a.strides().data(), a.strides().size()});
   collect(args.outputs[0], a, {{0}, offsets, runs});
 }
 
 void take_along(const KernelArgs& args) {
-  const array& a = args.inputs[0];
   array& out = args.outputs[0];
-  const int axis = args.attrs.get<TakeAlongAttrs>().axis;
-  const Positions positions =
-      index_positions(args.inputs[1], {axis, a.shape()[axis], 1}, "take_along_axis");
   allocate(out);
+  if (out.size() == 0) {
+    return;
+  }
+  const int axis = args.attrs.get<TakeAlongAttrs>().axis;
+  array a = args.inputs[0];
+  if (!AlongAxis::fits(a.shape(), a.strides(), axis)) {
+    a = row_contiguous(a);
+  }
+  const AlongAxis walk(a.shape(), a.strides(), axis, out.shape()[axis]);
+  const IndexReader index(args.inputs[1], {axis, a.shape()[axis], 1}, "take_along_axis");
   switch (a.itemsize()) {
     case 1:
-      return take_rows<uint8_t>(out, a, positions, axis);
+      return take_elements<uint8_t>(out, a, walk, index);
     case 2:
-      return take_rows<uint16_t>(out, a, positions, axis);
+      return take_elements<uint16_t>(out, a, walk, index);
     case 4:
-      return take_rows<uint32_t>(out, a, positions, axis);
+      return take_elements<uint32_t>(out, a, walk, index);
     default:
-      return take_rows<uint64_t>(out, a, positions, axis);
+      return take_elements<uint64_t>(out, a, walk, index);
   }
 }
 

@@ -1,9 +1,12 @@
 #include "mlx/core/cpu/index_positions.h"
 
+#include <algorithm>
+#include <bit>
 #include <stdexcept>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/graph/node.h"
 
@@ -17,6 +20,12 @@ constexpr int64_t kGrain = 1 << 15;
                                  ", expected ", -axis.size, " to ", axis.size - axis.span, "."));
 }
 
+ConvertIndices find_convert(Dtype dtype) {
+  const IndexLoops& loops = MLX_CHOOSE_LOOPS(kIndexLoops);
+  const int width = std::countr_zero(static_cast<unsigned>(dtype.size()));
+  return issubdtype(dtype, signedinteger) ? loops.from_signed[width] : loops.from_unsigned[width];
+}
+
 }  // namespace
 
 Positions::Positions(size_t count) : storage_(make_array({static_cast<ShapeElem>(count)}, int64)) {
@@ -24,43 +33,48 @@ Positions::Positions(size_t count) : storage_(make_array({static_cast<ShapeElem>
   data_ = storage_.data<int64_t>();
 }
 
+IndexReader::IndexReader(const array& index, IndexedAxis axis, std::string_view op)
+    : index_(row_contiguous(index)), axis_(axis), op_(op), convert_(find_convert(index.dtype())) {}
+
+void IndexReader::read(int64_t start, int64_t count, int64_t* out) const {
+  const auto* from = index_.data<std::byte>() + start * static_cast<int64_t>(index_.itemsize());
+  const int64_t last = axis_.size - axis_.span;
+  if (!convert_(from, count, axis_.size, last, out)) {
+    const int64_t* bad =
+        std::find_if(out, out + count, [&](int64_t p) { return p < 0 || p > last; });
+    const bool wrapped = *bad < 0 && issubdtype(index_.dtype(), signedinteger);
+    throw_out_of_range(wrapped ? *bad - axis_.size : *bad, axis_, op_);
+  }
+}
+
 Positions index_positions(const array& index, IndexedAxis axis, std::string_view op) {
   Positions positions(index.size());
-  copy_to(index, positions.data(), int64);
-  // Only signed values count from the end: a large uint64 has become negative here.
-  const int64_t wrap = issubdtype(index.dtype(), signedinteger) ? axis.size : 0;
-  const int64_t last = axis.size - axis.span;
-  int64_t* values = positions.data();
-  parallel_for(static_cast<int64_t>(positions.size()), kGrain, [&](int64_t begin, int64_t end) {
-    bool bad = false;  // looked into afterwards, so that the loop can use SIMD
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t position = values[i] + (values[i] < 0 ? wrap : 0);
-      values[i] = position;
-      bad |= position < 0 || position > last;
-    }
-    for (int64_t i = begin; bad && i < end; ++i) {
-      if (values[i] < 0 || values[i] > last) {
-        throw_out_of_range(values[i] < 0 ? values[i] - wrap : values[i], axis, op);
-      }
-    }
+  const IndexReader reader(index, axis, op);
+  parallel_for(reader.size(), kGrain, [&](int64_t begin, int64_t end) {
+    reader.read(begin, end - begin, positions.data() + begin);
   });
   return positions;
 }
 
-Positions slice_offsets(std::span<const array> indices, const std::vector<int>& axes,
-                        const Shape& slice, const Shape& shape, const Strides& strides,
-                        std::string_view op) {
-  Positions offsets(indices.empty() ? 1 : indices[0].size());
-  const auto count = static_cast<int64_t>(offsets.size());
-  std::fill_n(offsets.data(), count, 0);
+SliceOffsets::SliceOffsets(std::span<const array> indices, const std::vector<int>& axes,
+                           const Shape& slice, const Shape& shape, const Strides& strides,
+                           std::string_view op) {
   for (size_t i = 0; i < indices.size(); ++i) {
     const int axis = axes[i];
-    const Positions positions = index_positions(indices[i], {axis, shape[axis], slice[axis]}, op);
+    readers_.emplace_back(indices[i], IndexedAxis{axis, shape[axis], slice[axis]}, op);
+    strides_.push_back(strides[axis]);
+  }
+}
+
+void SliceOffsets::read(int64_t start, int64_t count, int64_t* out) const {
+  std::fill_n(out, count, 0);
+  int64_t positions[kMaxCount];
+  for (size_t i = 0; i < readers_.size(); ++i) {
+    readers_[i].read(start, count, positions);
     for (int64_t k = 0; k < count; ++k) {
-      offsets[k] += positions[k] * strides[axis];
+      out[k] += positions[k] * strides_[i];
     }
   }
-  return offsets;
 }
 
 SliceRuns slice_runs(std::span<const ShapeElem> slice, std::span<const int64_t> strides) {

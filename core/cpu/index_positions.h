@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mlx/core/array.h"
+#include "mlx/core/cpu/index_loops.h"
 
 namespace mlx::core::cpu {
 
@@ -37,15 +38,68 @@ class Positions {
   int64_t* data_;
 };
 
-/// The values of an index array in row-major order; negative ones count from the end.
-/// Errors: std::out_of_range unless position .. position + span lies inside the axis.
+/// Reads an index array in row-major order: negative values count from the end.
+/// Several threads may use one.
+class IndexReader {
+ public:
+  IndexReader(const array& index, IndexedAxis axis, std::string_view op);
+
+  int64_t size() const { return static_cast<int64_t>(index_.size()); }
+  /// The positions [start, start + count).
+  /// Errors: std::out_of_range unless position .. position + span lies inside the axis.
+  void read(int64_t start, int64_t count, int64_t* out) const;
+
+ private:
+  array index_;
+  IndexedAxis axis_;
+  std::string_view op_;
+  ConvertIndices convert_;
+};
+
+/// A few positions of an IndexReader at a time, for one thread.
+class PositionTile {
+ public:
+  static constexpr int64_t kMaxCount = 1024;
+
+  explicit PositionTile(const IndexReader& reader) : reader_(&reader) {}
+
+  /// The positions from `start` on, valid until the next call. Reads as many as
+  /// `ahead`, of which at least `count` <= kMaxCount, if it does not have them.
+  const int64_t* at(int64_t start, int64_t count, int64_t ahead) {
+    if (start < first_ || start + count > end_) {
+      first_ = start;
+      end_ = start + std::clamp(ahead, count, kMaxCount);
+      reader_->read(start, end_ - first_, values_);
+    }
+    return values_ + (start - first_);
+  }
+
+ private:
+  const IndexReader* reader_;
+  int64_t first_ = 0, end_ = 0;
+  int64_t values_[kMaxCount];
+};
+
+/// All positions of an index array, as an IndexReader reads them.
 Positions index_positions(const array& index, IndexedAxis axis, std::string_view op);
 
 /// Where the slices begin that the index arrays name, in elements from the
 /// first of an array with this shape and strides. No index arrays name one slice.
-Positions slice_offsets(std::span<const array> indices, const std::vector<int>& axes,
-                        const Shape& slice, const Shape& shape, const Strides& strides,
-                        std::string_view op);
+class SliceOffsets {
+ public:
+  static constexpr int64_t kMaxCount = 512;
+
+  SliceOffsets(std::span<const array> indices, const std::vector<int>& axes, const Shape& slice,
+               const Shape& shape, const Strides& strides, std::string_view op);
+
+  int64_t size() const { return readers_.empty() ? 1 : readers_[0].size(); }
+  /// The offsets [start, start + count), of which there are at most kMaxCount.
+  void read(int64_t start, int64_t count, int64_t* out) const;
+
+ private:
+  std::vector<IndexReader> readers_;
+  std::vector<int64_t> strides_;
+};
 
 /// A slice as runs of adjacent elements, in row-major order.
 struct SliceRuns {
@@ -53,34 +107,5 @@ struct SliceRuns {
   int64_t length = 1;
 };
 SliceRuns slice_runs(std::span<const ShapeElem> slice, std::span<const int64_t> strides);
-
-/// Calls body(position, offset, count) for the pieces of rows (of the last
-/// axis) that make up the positions [begin, end) of `shape` in row-major order.
-/// `offset` is where the piece starts in memory with these strides.
-template <typename Body>
-void for_each_row(const Shape& shape, const Strides& strides, int64_t begin, int64_t end,
-                  Body body) {
-  Shape index(shape.size());
-  int64_t offset = 0;
-  int64_t rest = begin;
-  for (size_t d = shape.size(); d-- > 0;) {
-    index[d] = rest % shape[d];
-    rest /= shape[d];
-    offset += index[d] * strides[d];
-  }
-  const size_t last = shape.size() - 1;
-  while (begin < end) {
-    const int64_t count = std::min(end - begin, shape[last] - index[last]);
-    body(begin, offset, count);
-    begin += count;
-    index[last] += count;
-    offset += count * strides[last];
-    for (size_t d = last; d > 0 && index[d] == shape[d]; --d) {
-      offset += strides[d - 1] - shape[d] * strides[d];
-      index[d] = 0;
-      ++index[d - 1];
-    }
-  }
-}
 
 }  // namespace mlx::core::cpu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "mlx/core/cpu/along_axis.h"
 #include "mlx/core/cpu/combine.h"
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/index_positions.h"
@@ -42,40 +43,74 @@ void update(array& out, array& src, const array& updates, ScatterMode mode, Writ
   copy_to(wide, out.data<void>(), out.dtype());
 }
 
-struct Target {
-  std::byte* data;
-  int64_t itemsize;
-  Combine combine;
-};
+// Calls body(first, count, offsets) for the slices, a few at a time.
+template <typename Body>
+void for_each_offset(const SliceOffsets& offsets, Body body) {
+  int64_t values[SliceOffsets::kMaxCount];
+  for (int64_t first = 0; first < offsets.size(); first += SliceOffsets::kMaxCount) {
+    const int64_t count = std::min(SliceOffsets::kMaxCount, offsets.size() - first);
+    offsets.read(first, count, values);
+    body(first, count, values);
+  }
+}
 
-// Threads share out the elements of a slice, not the slices: two of those may
-// name the same place, and its updates shall apply in order.
-void write_slices(const Target& target, const std::byte* updates, const Positions& offsets,
-                  const SliceRuns& runs, bool may_overlap) {
+// Slices of one element. Two of them may name the same place, and its updates
+// shall apply in order.
+void write_elements(array& to, const array& from, const SliceOffsets& offsets, ScatterMode mode) {
+  const CombineAt combine = find_combine_at(mode, to.dtype());
+  const auto* src = from.data<std::byte>();
+  for_each_offset(offsets, [&](int64_t first, int64_t count, const int64_t* at) {
+    combine(to.data<void>(), at, 1, 0, src + first * static_cast<int64_t>(to.itemsize()), count);
+  });
+}
+
+// Threads share out the elements of a slice, not the slices.
+void write_slices(array& to, const array& from, const SliceOffsets& offsets, const SliceRuns& runs,
+                  ScatterMode mode, bool may_overlap) {
+  const Combine combine = find_combine(mode, to.dtype());
+  const auto itemsize = static_cast<int64_t>(to.itemsize());
+  auto* target = to.data<std::byte>();
+  const auto* updates = from.data<std::byte>();
   const auto count = static_cast<int64_t>(runs.starts.size());
-  const auto slices = static_cast<int64_t>(offsets.size());
   const bool by_run = count > 1;
   const auto write = [&](int64_t begin, int64_t end) {
-    const auto first = static_cast<size_t>(by_run ? begin : 0);
-    const auto last = static_cast<size_t>(by_run ? end : count);
+    const auto first_run = static_cast<size_t>(by_run ? begin : 0);
+    const auto last_run = static_cast<size_t>(by_run ? end : count);
     const int64_t skip = by_run ? 0 : begin;
     const int64_t length = by_run ? runs.length : end - begin;
-    const std::byte* slice = updates;
-    for (int64_t k = 0; k < slices; ++k) {
-      for (size_t r = first; r < last; ++r) {
-        const int64_t from = static_cast<int64_t>(r) * runs.length + skip;
-        target.combine(target.data + (offsets[k] + runs.starts[r] + skip) * target.itemsize,
-                       slice + from * target.itemsize, length);
+    for_each_offset(offsets, [&](int64_t first, int64_t slices, const int64_t* at) {
+      const std::byte* slice = updates + first * count * runs.length * itemsize;
+      for (int64_t k = 0; k < slices; ++k, slice += count * runs.length * itemsize) {
+        for (size_t r = first_run; r < last_run; ++r) {
+          const int64_t place = static_cast<int64_t>(r) * runs.length + skip;
+          combine(target + (at[k] + runs.starts[r] + skip) * itemsize, slice + place * itemsize,
+                  static_cast<size_t>(length));
+        }
       }
-      slice += count * runs.length * target.itemsize;
-    }
+    });
   };
   const int64_t whole = by_run ? count : runs.length;
-  const int64_t work = slices * (by_run ? runs.length : 1);  // for each unit of the whole
-  if (count > 0 && slices > 0) {
+  const int64_t work = offsets.size() * (by_run ? runs.length : 1);  // for each unit of the whole
+  if (count > 0 && work > 0) {
     parallel_for(whole, may_overlap ? whole : std::max<int64_t>(16, kGrain / work), write);
   }
 }
+
+// The body of an AlongAxis's walk.
+struct Putter {
+  void enter(int64_t offset, int64_t width) { to.enter(offset, width); }
+  void leave() { to.store(); }
+  void piece(int64_t start, int64_t count, int64_t ahead) {
+    combine(to.data(), index.at(start, count, ahead), to.step(), to.along(),
+            updates + start * itemsize, count);
+  }
+
+  BlockMemory to;
+  PositionTile index;
+  CombineAt combine;
+  const std::byte* updates;
+  int64_t itemsize;
+};
 
 }  // namespace
 
@@ -89,45 +124,29 @@ void scatter(const KernelArgs& args) {
       std::any_of(axes.begin(), axes.end(), [&](int axis) { return slice[axis] > 1; });
   const Shape shape = args.inputs[0].shape();
   const Strides strides = row_major(shape);
-  const Positions offsets = slice_offsets(indices, axes, slice, shape, strides, "scatter");
+  const SliceOffsets offsets(indices, axes, slice, shape, strides, "scatter");
   const SliceRuns runs = slice_runs({slice.data(), slice.size()}, {strides.data(), strides.size()});
   update(args.outputs[0], args.inputs[0], updates, mode, [&](array& to, const array& from) {
-    const Target target{to.data<std::byte>(), static_cast<int64_t>(to.itemsize()),
-                        find_combine(mode, to.dtype())};
-    write_slices(target, from.data<std::byte>(), offsets, runs, may_overlap);
+    if (runs.length == 1 && runs.starts.size() == 1) {
+      write_elements(to, from, offsets, mode);
+    } else {
+      write_slices(to, from, offsets, runs, mode, may_overlap);
+    }
   });
 }
 
 void scatter_along(const KernelArgs& args) {
   const auto& [axis, mode] = args.attrs.get<ScatterAlongAttrs>();
-  const Shape shape = args.inputs[1].shape();
+  const Shape shape = args.inputs[0].shape();
   const std::string_view op = mode == ScatterMode::add ? "scatter_add_axis" : "put_along_axis";
-  const Positions positions =
-      index_positions(args.inputs[1], {axis, args.inputs[0].shape()[axis], 1}, op);
-  Strides strides = row_major(args.inputs[0].shape());
-  const int64_t step = strides[axis];
-  strides[axis] = 0;
-  // Places of different blocks (all axes from `axis` on) differ.
-  int64_t block = 1;
-  for (size_t d = static_cast<size_t>(axis); d < shape.size(); ++d) {
-    block *= shape[d];
-  }
+  const IndexReader index(args.inputs[1], {axis, shape[axis], 1}, op);
+  const AlongAxis walk(shape, row_major(shape), axis, args.inputs[1].shape()[axis]);
   update(args.outputs[0], args.inputs[0], args.inputs[2], mode, [&](array& to, const array& from) {
     const auto itemsize = static_cast<int64_t>(to.itemsize());
-    const Combine combine = find_combine(mode, to.dtype());
-    auto* dst = to.data<std::byte>();
-    const auto* src = from.data<std::byte>();
-    const auto write = [&](int64_t p, int64_t offset, int64_t count) {
-      for (int64_t i = p; i < p + count; ++i, offset += strides.back()) {
-        combine(dst + (offset + positions[i] * step) * itemsize, src + i * itemsize, 1);
-      }
-    };
-    if (positions.size() > 0) {
-      parallel_for(static_cast<int64_t>(positions.size()) / block, 1 + kGrain / block,
-                   [&](int64_t begin, int64_t end) {
-                     for_each_row(shape, strides, begin * block, end * block, write);
-                   });
-    }
+    walk.for_each_piece(true, [&] {
+      return Putter{BlockMemory(walk, to.data<std::byte>(), itemsize), PositionTile(index),
+                    find_combine_at(mode, to.dtype()), from.data<std::byte>(), itemsize};
+    });
   });
 }
 

@@ -1,115 +1,208 @@
-// Sorting sorts pairs of a key (sort_key.h) and an index, which makes every
-// order of equal values the stable one, and then picks values or indices.
+// Sorting sorts keys (sort_key.h). A key alone becomes a value again; where
+// the order of equal values matters, a key and an index are one number.
 
 #include "mlx/core/cpu/sort.h"
 
 #include <algorithm>
-#include <memory>
 #include <utility>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/scratch.h"
 #include "mlx/core/cpu/sort_key.h"
+#include "mlx/core/cpu/sort_keys.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/sort_ops.h"
 
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 13;     // elements that one thread should have at least
-constexpr int64_t kRadixFrom = 1 << 9;  // below, comparisons are faster
+// Elements that one thread should have at least, of several lines and of one.
+constexpr int64_t kGrain = 1 << 13;
+constexpr int64_t kLongGrain = 1 << 15;
 
-template <typename Key>
-struct Entry {
-  Key key;
-  uint32_t index;
-  friend bool operator<(const Entry& a, const Entry& b) {
-    return a.key < b.key || (a.key == b.key && a.index < b.index);
+// ---- one line
+
+// Gives the places from `first` on the elements of `in` that `wanted` says, in their order.
+template <typename T, typename Wanted>
+void restore(const T* in, int64_t n, T* first, Wanted wanted) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (wanted(in[i])) {
+      *first++ = in[i];
+    }
   }
+}
+
+// Sorts lines of n values: for one thread, which keeps its memory.
+template <typename T>
+class ValueSorter {
+ public:
+  ValueSorter(int64_t n, const SortAttrs&) : n_(n), buffer_(2 * n) {}
+
+  void operator()(const T* in, T* out) const {
+    Key* keys = buffer_.data();
+    parallel_for(n_, kLongGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        keys[i] = exact_key(in[i]);
+      }
+    });
+    const Key* sorted = sort_keys(keys, keys + n_, n_);
+    parallel_for(n_, kLongGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        out[i] = value_of_key<T>(sorted[i]);
+      }
+    });
+    if constexpr (kIsReal<T>) {
+      restore_equals(in, sorted, out);
+    }
+  }
+
+ private:
+  using Key = SortKey<T>;
+
+  // Zeros of both signs, and NaNs, are equal: they keep their order.
+  void restore_equals(const T* in, const Key* sorted, T* out) const {
+    const Key* last = sorted + n_;
+    const Key* zeros = std::lower_bound(sorted, last, kNegativeZeroKey<T>);
+    if (zeros != last && *zeros == kNegativeZeroKey<T>) {
+      restore(in, n_, out + (zeros - sorted), [](T v) { return v == T(0); });
+    }
+    if (last[-1] == static_cast<Key>(~Key(0))) {
+      const Key* nans = std::lower_bound(zeros, last, last[-1]);
+      restore(in, n_, out + (nans - sorted), [](T v) { return v != v; });
+    }
+  }
+
+  int64_t n_;
+  Scratch<Key> buffer_;
 };
 
-// One digit after the other from the lowest on, each time keeping the order.
-// Returns whichever of the two buffers holds the result.
-template <typename Key>
-Entry<Key>* radix_sort(Entry<Key>* from, Entry<Key>* to, int64_t n) {
-  constexpr int kDigit = 11;
-  constexpr size_t kBuckets = size_t(1) << kDigit;
-  const auto start = std::make_unique<int64_t[]>(kBuckets);
-  for (int shift = 0; shift < static_cast<int>(8 * sizeof(Key)); shift += kDigit) {
-    const auto digit = [shift](const Entry<Key>& e) { return (e.key >> shift) & (kBuckets - 1); };
-    std::fill_n(start.get(), kBuckets, 0);
-    for (int64_t i = 0; i < n; ++i) {
-      ++start[digit(from[i])];
-    }
-    if (start[digit(from[0])] == n) {
-      continue;
-    }
-    int64_t sum = 0;
-    for (size_t b = 0; b < kBuckets; ++b) {
-      sum += std::exchange(start[b], sum);
-    }
-    for (int64_t i = 0; i < n; ++i) {
-      to[start[digit(from[i])]++] = from[i];
-    }
-    std::swap(from, to);
-  }
-  return from;
-}
-
-template <typename Key>
-Entry<Key>* sort_entries(Entry<Key>* entries, Entry<Key>* scratch, int64_t n, int64_t kth) {
-  if (kth >= 0) {
-    std::nth_element(entries, entries + kth, entries + n);
-  } else if (n < kRadixFrom) {
-    std::sort(entries, entries + n);
-  } else {
-    return radix_sort(entries, scratch, n);
-  }
-  return entries;
-}
+// A key above an index.
+template <typename T>
+using Entry = std::conditional_t<sizeof(T) <= 4, uint64_t, WideKey>;
 
 template <typename T>
-void sort_rows(const array& in, array& out, int64_t kth, bool indices) {
-  using Key = SortKey<T>;
-  const int64_t n = in.shape(-1);
-  const int64_t rows = static_cast<int64_t>(in.size()) / n;
-  parallel_for(rows, std::max<int64_t>(1, kGrain / n), [&](int64_t begin, int64_t end) {
-    const auto entries = std::make_unique<Entry<Key>[]>(static_cast<size_t>(2 * n));
-    for (int64_t row = begin; row < end; ++row) {
-      const T* values = in.data<T>() + row * n;
-      for (int64_t i = 0; i < n; ++i) {
-        entries[static_cast<size_t>(i)] = {sort_key(values[i]), static_cast<uint32_t>(i)};
+Entry<T> entry_of(T v, int64_t index) {
+  if constexpr (sizeof(T) <= 4) {
+    return uint64_t(sort_key(v)) << 32 | static_cast<uint64_t>(index);
+  } else {
+    return {static_cast<uint64_t>(index), sort_key(v)};
+  }
+}
+
+uint32_t index_of(uint64_t entry) { return static_cast<uint32_t>(entry); }
+uint32_t index_of(const WideKey& entry) { return static_cast<uint32_t>(entry.lo); }
+
+// Gives the order of lines of n values, as indices or as the values in that
+// order: for one thread, which keeps its memory.
+template <typename T, bool kIndices>
+class Orderer {
+ public:
+  using Out = std::conditional_t<kIndices, uint32_t, T>;
+
+  Orderer(int64_t n, const SortAttrs& attrs) : n_(n), kth_(attrs.kth), buffer_(2 * n) {}
+
+  void operator()(const T* in, Out* out) const {
+    Entry<T>* entries = buffer_.data();
+    parallel_for(n_, kLongGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        entries[i] = entry_of(in[i], i);
       }
-      const Entry<Key>* sorted = sort_entries(entries.get(), entries.get() + n, n, kth);
-      for (int64_t i = 0; i < n; ++i) {
-        if (indices) {
-          out.data<uint32_t>()[row * n + i] = sorted[i].index;
+    });
+    const Entry<T>* ordered = kth_ < 0 ? sort_keys(entries, entries + n_, n_)
+                                       : select_key(entries, entries + n_, n_, kth_);
+    parallel_for(n_, kLongGrain, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const uint32_t index = index_of(ordered[i]);
+        if constexpr (kIndices) {
+          out[i] = index;
         } else {
-          out.data<T>()[row * n + i] = values[sorted[i].index];
+          out[i] = in[index];
         }
       }
+    });
+  }
+
+ private:
+  int64_t n_, kth_;
+  Scratch<Entry<T>> buffer_;
+};
+
+// ---- all lines
+
+// An array as [outer, n, inner], row-major, with lines along n.
+struct Extent {
+  int64_t outer, n, inner;
+};
+
+// Lines along the last axis.
+template <typename Worker, typename T, typename Out>
+void work_rows(const T* in, Out* out, const Extent& extent, const SortAttrs& attrs) {
+  const int64_t n = extent.n;
+  parallel_for(extent.outer, 1 + kGrain / n, [&](int64_t begin, int64_t end) {
+    const Worker work(n, attrs);
+    for (int64_t row = begin; row < end; ++row) {
+      work(in + row * n, out + row * n);
     }
   });
 }
 
-template <typename V>
-V axis_last(V v, int axis) {
-  const auto moved = v[axis];
-  v.erase(v.begin() + axis);
-  v.push_back(moved);
-  return v;
+// Other lines: those through the same cache lines are copied out of the array,
+// and their results back.
+template <typename Worker, typename T, typename Out>
+void work_columns(const T* in, Out* out, const Extent& extent, const SortAttrs& attrs) {
+  const auto [outer, n, inner] = extent;
+  constexpr int64_t kWidth = 64 / sizeof(T);
+  const int64_t pitch = n + kWidth;  // so that lines do not compete for places in the cache
+  const int64_t blocks = (inner + kWidth - 1) / kWidth;
+  const auto work_blocks = [&, n = n, inner = inner](int64_t begin, int64_t end) {
+    const Worker work(n, attrs);
+    const Scratch<T> from(kWidth * pitch);
+    const Scratch<Out> to(kWidth * pitch);
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const int64_t column = unit % blocks * kWidth;
+      const int64_t at = unit / blocks * n * inner + column;
+      const int64_t width = std::min(kWidth, inner - column);
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t k = 0; k < width; ++k) {
+          from[k * pitch + i] = in[at + i * inner + k];
+        }
+      }
+      for (int64_t k = 0; k < width; ++k) {
+        work(from.data() + k * pitch, to.data() + k * pitch);
+      }
+      for (int64_t i = 0; i < n; ++i) {
+        for (int64_t k = 0; k < width; ++k) {
+          out[at + i * inner + k] = to[k * pitch + i];
+        }
+      }
+    }
+  };
+  parallel_for(outer * blocks, 1 + kGrain / (n * kWidth), work_blocks);
 }
 
-// The view with `axis` last.
-array with_axis_last(const array& in, int axis) {
-  const Shape shape = axis_last(in.shape(), axis);
-  const Strides strides = axis_last(in.strides(), axis);
-  array view = make_array(shape, in.dtype());
-  view.copy_shared_buffer(in, strides, layout_flags(shape, strides, in.data_size()),
-                          in.data_size());
-  view.set_status(array::available);
-  return view;
+template <typename Worker, typename T, typename Out>
+void work_lines(const T* in, Out* out, const Extent& extent, const SortAttrs& attrs) {
+  if (extent.inner == 1) {
+    work_rows<Worker>(in, out, extent, attrs);
+  } else {
+    work_columns<Worker>(in, out, extent, attrs);
+  }
+}
+
+template <typename T>
+void sort_lines(const array& in, array& out, const Extent& extent, const SortAttrs& attrs) {
+  const T* values = in.data<T>();
+  if (attrs.indices) {
+    return work_lines<Orderer<T, true>>(values, out.data<uint32_t>(), extent, attrs);
+  }
+  if constexpr (!std::is_same_v<T, complex64_t>) {
+    if (attrs.kth < 0) {
+      return work_lines<ValueSorter<T>>(values, out.data<T>(), extent, attrs);
+    }
+  }
+  work_lines<Orderer<T, false>>(values, out.data<T>(), extent, attrs);
 }
 
 // One sequence for all values, or rows of both.
@@ -171,7 +264,6 @@ void with_type(Dtype dtype, F f) {
 
 }  // namespace
 
-// Along another axis than the last, the array is transposed before and after.
 void sort(const KernelArgs& args) {
   const auto& attrs = args.attrs.get<SortAttrs>();
   array& out = args.outputs[0];
@@ -179,18 +271,11 @@ void sort(const KernelArgs& args) {
   if (out.size() == 0) {
     return;
   }
-  const array in = row_contiguous(with_axis_last(args.inputs[0], attrs.axis));
-  const bool is_last = attrs.axis == static_cast<int>(out.ndim()) - 1;
-  array rows = out;
-  if (!is_last) {
-    rows = make_array(in.shape(), out.dtype());
-    allocate(rows);
-  }
-  with_type(in.dtype(),
-            [&](auto zero) { sort_rows<decltype(zero)>(in, rows, attrs.kth, attrs.indices); });
-  if (!is_last) {
-    copy_to_strided(rows, out.data<void>(), out.dtype(), axis_last(out.strides(), attrs.axis));
-  }
+  const array in = row_contiguous(args.inputs[0]);
+  const int64_t n = in.shape()[attrs.axis];
+  const int64_t inner = row_major(in.shape())[attrs.axis];
+  const Extent extent{static_cast<int64_t>(in.size()) / (n * inner), n, inner};
+  with_type(in.dtype(), [&](auto zero) { sort_lines<decltype(zero)>(in, out, extent, attrs); });
 }
 
 void search_sorted(const KernelArgs& args) {

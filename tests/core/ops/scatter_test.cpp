@@ -195,6 +195,46 @@ TEST(ScatterAlongAxis, BroadcastsIndicesAndValues) {
             (Values{0, 0, 0, 2, 4, 6}));
 }
 
+// What lies along an axis, against indices of the flat array.
+TEST(AlongAxis, OfLargeArraysReadsAndWritesTheSameAsFlatIndices) {
+  const Shape shape{3, 300, 150};
+  const array x = reshape(arange(3 * 300 * 150), shape);
+  const int steps[] = {300 * 150, 150, 1};
+  const auto coordinates = [&](int axis) {
+    Shape line(3, 1);
+    line[axis] = shape[axis];
+    return multiply(reshape(arange(static_cast<int>(shape[axis])), line), array(steps[axis]));
+  };
+  for (int axis = 0; axis < 3; ++axis) {
+    // Every third index of the axis, and then all of them again in another order.
+    const int size = static_cast<int>(shape[axis]);
+    array line = concatenate(
+        {arange(0, size, 3), remainder(multiply(arange(size), array(7)), array(size))}, 0);
+    Shape index_shape = shape;
+    index_shape[axis] = line.shape(0);
+    Shape line_shape(3, 1);
+    line_shape[axis] = line.shape(0);
+    const array index = broadcast_to(reshape(line, line_shape), index_shape);
+    array flat = multiply(index, array(steps[axis]));
+    for (int other = 0; other < 3; ++other) {
+      flat = other == axis ? flat : add(flat, coordinates(other));
+    }
+    EXPECT_TRUE(array_equal(take_along_axis(x, index, axis), flat).item<bool>()) << axis;
+    const array turned = transpose(copy(transpose(x)));
+    EXPECT_TRUE(array_equal(take_along_axis(turned, index, axis), flat).item<bool>()) << axis;
+    const array updates = remainder(multiply(flat, array(31)), array(1009));
+    const array cells = flatten(flat), values = reshape(updates, {-1, 1});
+    EXPECT_TRUE(array_equal(flatten(put_along_axis(x, index, updates, axis)),
+                            scatter(flatten(x), cells, values, 0))
+                    .item<bool>())
+        << axis;
+    EXPECT_TRUE(array_equal(flatten(scatter_add_axis(x, index, updates, axis)),
+                            scatter_add(flatten(x), cells, values, 0))
+                    .item<bool>())
+        << axis;
+  }
+}
+
 // ---- masks
 
 TEST(MaskedScatter, PutsValuesInOrderOfTruePositions) {

@@ -10,8 +10,10 @@
 #include <limits>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "core/elements.h"
+#include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
 #include "mlx/core/ops/reduce.h"
@@ -94,6 +96,13 @@ TEST(Sort, IsStableForLongLines) {
   }
 }
 
+TEST(Sort, IsStableForLinesThatThreadsShare) {
+  for (Dtype dtype : all_dtypes()) {
+    const array a = make(numbers(100'003, dtype), {100'003}, dtype);
+    expect_sorted(a, 0, "shared");
+  }
+}
+
 TEST(Sort, OrdersTheExtremesOfIntegers) {
   for (Dtype dtype : all_dtypes()) {
     if (!issubdtype(dtype, integer)) {
@@ -129,6 +138,7 @@ TEST(Sort, PutsNanLastAndKeepsTheOrderOfZeros) {
   for (Dtype dtype : {float16, bfloat16, float32, float64}) {
     const array a = make({kNan, 1, -0.0, -kInf, 0, kInf, -kNan, -2}, dtype);
     expect_sorted(a, 0, "special values");
+    expect_sorted(tile(a, {10'000}), 0, "many special values");
     EXPECT_TRUE(std::signbit(values(sort(a))[2])) << dtype;
     EXPECT_FALSE(std::signbit(values(sort(a))[3])) << dtype;
   }
@@ -174,6 +184,39 @@ TEST(Partition, PutsTheKthElementInPlace) {
         for (size_t j = 0; j < order[i].size(); ++j) {
           EXPECT_EQ(in[i][static_cast<size_t>(order[i][j])], parts[i][j]);
         }
+      }
+    }
+  }
+}
+
+// Also where the sample that the pivots come from says nothing about the rest.
+TEST(Partition, OfLongLinesPutsTheKthElementInPlace) {
+  for (const int n : {256, 5000, 100'003}) {
+    const int step = n / std::min(1024, n / 8);
+    const array index = arange(n);
+    const std::pair<const char*, array> lines[] = {
+        {"random", make(numbers(static_cast<size_t>(n), float32), float32)},
+        {"sorted", astype(index, float32)},
+        {"equal", zeros({n})},
+        {"sample below", astype(minimum(remainder(index, array(step)), array(1)), float64)},
+        {"sample above", astype(equal(remainder(index, array(step)), array(0)), int64)},
+    };
+    for (const auto& [name, line] : lines) {
+      std::vector<double> expected = values(line);
+      std::sort(expected.begin(), expected.end());
+      for (const int kth : {0, 3, n / 2, n - 2, n - 1}) {
+        const auto order = values(argpartition(line, kth, 0));
+        const auto parts = values(partition(line, kth, 0));
+        EXPECT_EQ(values(take_along_axis(line, argpartition(line, kth, 0), 0)), parts) << name;
+        EXPECT_EQ(std::set<double>(order.begin(), order.end()).size(), order.size()) << name;
+        const double middle = expected[static_cast<size_t>(kth)];
+        EXPECT_EQ(parts[static_cast<size_t>(kth)], middle) << name << " " << n << " " << kth;
+        EXPECT_TRUE(std::all_of(parts.begin(), parts.begin() + kth, [&](double v) {
+          return v <= middle;
+        })) << name;
+        EXPECT_TRUE(std::all_of(parts.begin() + kth, parts.end(), [&](double v) {
+          return v >= middle;
+        })) << name;
       }
     }
   }
