@@ -6,7 +6,7 @@
 // a large file costs nothing until its arrays are used. Large arrays then are
 // the file's pages, mapped, which all processes of a host share. Saving to a file
 // is atomic: whatever happens, the path holds the old content or the new one.
-// docs/saving.md tells more.
+// docs/guide/saving.md tells more.
 //
 // Errors of every function below: std::runtime_error, naming the file, if it
 // cannot be read or written or its content is not what the format prescribes.

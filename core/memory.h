@@ -6,7 +6,8 @@
 
 namespace mlx::core {
 
-/// Memory that arrays hold now, without the cache.
+/// Memory that arrays hold now, without the cache and without files that are
+/// mapped (io.h), whose pages are the system's to keep or to drop.
 size_t get_active_memory();
 
 /// The most that get_active_memory has been since the start or the last reset.

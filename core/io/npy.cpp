@@ -103,8 +103,10 @@ array load(std::shared_ptr<io::Reader> in_stream, StreamOrDevice s) {
 }
 
 array load(std::string file, StreamOrDevice s) {
-  require(!io::has_extension(file, ".safetensors"), "[load] ", file,
-          " holds several arrays: use load_safetensors.");
+  for (const std::string other : {"safetensors", "npz", "gguf"}) {
+    require(!io::has_extension(file, "." + other), "[load] ", file,
+            " holds several arrays: use load_", other, ".");
+  }
   return load(std::make_shared<io::FileReader>(file), std::move(s));
 }
 

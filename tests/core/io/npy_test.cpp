@@ -169,6 +169,13 @@ TEST(Npy, SavingFollowsSymbolicLinks) {
   expect_same(load(folder / "real.npy"), array({2.0f}));
 }
 
+TEST(Npy, FilesOfOtherFormatsNameTheFunction) {
+  for (const std::string other : {"npz", "safetensors", "gguf"}) {
+    EXPECT_THAT([&] { load("x." + other); },
+                ThrowsMessage<std::invalid_argument>(HasSubstr("use load_" + other + ".")));
+  }
+}
+
 TEST(Npy, FilesThatCannotBeOpenedAreErrors) {
   const ScratchFolder folder;
   EXPECT_THAT([&] { load(folder / "none.npy"); },
