@@ -39,7 +39,7 @@ AlongAxis::AlongAxis(const Shape& shape, const Strides& strides, int axis, int64
   }
 }
 
-int64_t AlongAxis::offset(int64_t outer) const {
+int64_t AlongAxis::offset_in_many(int64_t outer) const {
   int64_t offset = 0;
   for (size_t d = outer_sizes_.size(); d-- > 1;) {
     offset += outer % outer_sizes_[d] * outer_strides_[d];
@@ -48,27 +48,42 @@ int64_t AlongAxis::offset(int64_t outer) const {
   return outer_sizes_.empty() ? 0 : offset + outer * outer_strides_[0];
 }
 
-BlockMemory::BlockMemory(const AlongAxis& walk, std::byte* array, int64_t itemsize)
+BlockMemory::BlockMemory(const AlongAxis& walk, const std::byte* from, std::byte* to,
+                         int64_t itemsize)
     : walk_(&walk),
-      array_(array),
+      from_(from),
+      to_(to),
       itemsize_(itemsize),
       packs_(walk.packs(itemsize)),
       copy_(packs_ ? walk.size() * walk.width() * itemsize : 0) {}
 
-void BlockMemory::enter(int64_t offset, int64_t width) {
-  original_ = array_ + offset * itemsize_;
-  block_ = packs_ ? copy_.data() : original_;
-  width_ = width;
-  for (int64_t i = 0; packs_ && i < walk_->size(); ++i) {
-    std::memcpy(block_ + i * width * itemsize_, original_ + i * walk_->step() * itemsize_,
-                static_cast<size_t>(width * itemsize_));
+namespace {
+
+// `rows` rows of `bytes`, which may follow each other without gaps.
+void copy_rows(std::byte* to, int64_t to_step, const std::byte* from, int64_t from_step,
+               int64_t rows, int64_t bytes) {
+  if (to_step == bytes && from_step == bytes) {
+    bytes *= rows;
+    rows = 1;
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    std::memcpy(to + i * to_step, from + i * from_step, static_cast<size_t>(bytes));
   }
 }
 
+}  // namespace
+
+void BlockMemory::load(int64_t offset) {
+  original_ = block_;
+  block_ = packs_ ? copy_.data() : original_;
+  copy_rows(block_, step() * itemsize_, from_ + offset * itemsize_, walk_->step() * itemsize_,
+            walk_->size(), width_ * itemsize_);
+}
+
 void BlockMemory::store() const {
-  for (int64_t i = 0; packs_ && i < walk_->size(); ++i) {
-    std::memcpy(original_ + i * walk_->step() * itemsize_, block_ + i * width_ * itemsize_,
-                static_cast<size_t>(width_ * itemsize_));
+  if (packs_) {
+    copy_rows(original_, walk_->step() * itemsize_, block_, width_ * itemsize_, walk_->size(),
+              width_ * itemsize_);
   }
 }
 

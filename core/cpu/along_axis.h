@@ -74,17 +74,21 @@ class AlongAxis {
   static constexpr int64_t kFirstCache = 1 << 15;
 
   int64_t blocks() const { return (inner_ + width() - 1) / width(); }
-  int64_t offset(int64_t outer) const;
+  int64_t offset(int64_t outer) const {
+    return outer_sizes_.size() == 1 ? outer * outer_strides_[0] : offset_in_many(outer);
+  }
+  int64_t offset_in_many(int64_t outer) const;
 
   // Lines along the last axis.
   template <typename Body>
   void walk_lines(int64_t begin, int64_t end, Body body) const {
-    while (begin < end) {
-      const int64_t count = std::min({end - begin, n_ - begin % n_, kMaxCount});
-      body.enter(offset(begin / n_), 1);
-      body.piece(begin, count, end - begin);
+    for (int64_t outer = begin / n_; begin < end; ++outer) {
+      const int64_t last = std::min(end, (outer + 1) * n_);
+      body.enter(offset(outer), 1);
+      for (; begin < last; begin += std::min(last - begin, kMaxCount)) {
+        body.piece(begin, std::min(last - begin, kMaxCount), end - begin);
+      }
       body.leave();
-      begin += count;
     }
   }
 
@@ -114,12 +118,22 @@ class AlongAxis {
   int64_t size_, n_, step_, outer_ = 1, inner_ = 1, along_ = 0;
 };
 
-/// The elements under a block of columns: where they are, or a copy without gaps.
+/// The elements under a run of pieces: where they are, or a copy without gaps.
 class BlockMemory {
  public:
-  BlockMemory(const AlongAxis& walk, std::byte* array, int64_t itemsize);
+  /// Reads the elements `from` an array, which the copy may go back to.
+  BlockMemory(const AlongAxis& walk, const std::byte* from, int64_t itemsize)
+      : BlockMemory(walk, from, const_cast<std::byte*>(from), itemsize) {}
+  /// Another array, of the same strides, gets what was there.
+  BlockMemory(const AlongAxis& walk, const std::byte* from, std::byte* to, int64_t itemsize);
 
-  void enter(int64_t offset, int64_t width);
+  void enter(int64_t offset, int64_t width) {
+    block_ = to_ + offset * itemsize_;
+    width_ = width;
+    if (packs_ || from_ != to_) {
+      load(offset);
+    }
+  }
   /// Brings the copy back.
   void store() const;
 
@@ -128,8 +142,11 @@ class BlockMemory {
   int64_t along() const { return walk_->along(); }
 
  private:
+  void load(int64_t offset);
+
   const AlongAxis* walk_;
-  std::byte* array_;
+  const std::byte* from_;
+  std::byte* to_;
   int64_t itemsize_;
   bool packs_;
   Scratch<std::byte> copy_;

@@ -1,5 +1,6 @@
 #include "mlx/core/cpu/combine.h"
 
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -51,7 +52,10 @@ void loop_at(void* dst, const int64_t* at, int64_t step, int64_t along, const vo
              int64_t count) {
   auto* to = static_cast<T*>(dst);
   const auto* from = static_cast<const T*>(src);
+  constexpr int64_t kAhead = 16;  // places whose memory is asked for before it is their turn
   for (int64_t i = 0; i < count; ++i) {
+    const int64_t next = std::min(i + kAhead, count - 1);
+    __builtin_prefetch(&to[at[next] * step + next * along], 1);
     T& place = to[at[i] * step + i * along];
     if constexpr (kMode == ScatterMode::assign) {
       place = from[i];

@@ -67,9 +67,16 @@ SliceOffsets::SliceOffsets(std::span<const array> indices, const std::vector<int
 }
 
 void SliceOffsets::read(int64_t start, int64_t count, int64_t* out) const {
-  std::fill_n(out, count, 0);
+  if (readers_.empty()) {
+    std::fill_n(out, count, 0);
+    return;
+  }
+  readers_[0].read(start, count, out);
+  for (int64_t k = 0; strides_[0] != 1 && k < count; ++k) {
+    out[k] *= strides_[0];
+  }
   int64_t positions[kMaxCount];
-  for (size_t i = 0; i < readers_.size(); ++i) {
+  for (size_t i = 1; i < readers_.size(); ++i) {
     readers_[i].read(start, count, positions);
     for (int64_t k = 0; k < count; ++k) {
       out[k] += positions[k] * strides_[i];

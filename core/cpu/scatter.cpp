@@ -141,13 +141,24 @@ void scatter_along(const KernelArgs& args) {
   const std::string_view op = mode == ScatterMode::add ? "scatter_add_axis" : "put_along_axis";
   const IndexReader index(args.inputs[1], {axis, shape[axis], 1}, op);
   const AlongAxis walk(shape, row_major(shape), axis, args.inputs[1].shape()[axis]);
-  update(args.outputs[0], args.inputs[0], args.inputs[2], mode, [&](array& to, const array& from) {
+  const auto put = [&](const array& from, array& to, const array& updates) {
     const auto itemsize = static_cast<int64_t>(to.itemsize());
     walk.for_each_piece(true, [&] {
-      return Putter{BlockMemory(walk, to.data<std::byte>(), itemsize), PositionTile(index),
-                    find_combine_at(mode, to.dtype()), from.data<std::byte>(), itemsize};
+      return Putter{BlockMemory(walk, from.data<std::byte>(), to.data<std::byte>(), itemsize),
+                    PositionTile(index), find_combine_at(mode, to.dtype()),
+                    updates.data<std::byte>(), itemsize};
     });
-  });
+  };
+  array& out = args.outputs[0];
+  array& src = args.inputs[0];
+  const bool copies = index.size() == 0 || needs_float32(out.dtype(), mode) || src.is_donatable();
+  if (copies) {
+    update(out, src, args.inputs[2], mode,
+           [&](array& to, const array& updates) { put(to, to, updates); });
+  } else {  // the walk copies what it comes by, which is everything
+    allocate(out);
+    put(row_contiguous(src), out, row_contiguous(args.inputs[2]));
+  }
 }
 
 }  // namespace mlx::core::cpu
