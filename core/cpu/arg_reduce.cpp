@@ -69,7 +69,7 @@ void search_rows(const Search& s, int64_t begin, int64_t end) {
       const T* values = static_cast<const T*>(reader.read(row * s.n + done, count));
       T top;
       extreme.init(&top, 1);
-      extreme.row(&top, values, count);
+      extreme.row(&top, values, 1, count);
       // A NaN is not equal to itself: then every element is looked at.
       if (done == 0 || top != top || better(top, best.value, s.is_max)) {
         best.add(values, count, done, s.is_max);

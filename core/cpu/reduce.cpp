@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/instruction_set.h"
@@ -28,9 +29,22 @@ namespace {
 constexpr int64_t kBlock = 1 << 16;       // elements that one thread should have at least
 constexpr int64_t kFewOutputs = 1 << 12;  // up to here, blocks get accumulators of their own
 
-const ReduceLoop& find_reduce_loop(ReduceKind kind, ComputeType type) {
+const ReduceLoops& reduce_loops() {
   static const ReduceLoops& loops = MLX_CHOOSE_LOOPS(kReduceLoops);
-  return loops.loop[static_cast<int>(kind)][static_cast<int>(type)];
+  return loops;
+}
+
+size_t compute_bytes(ComputeType type) {
+  switch (type) {
+    case ComputeType::b8:
+      return 1;
+    case ComputeType::i32:
+    case ComputeType::u32:
+    case ComputeType::f32:
+      return 4;
+    default:
+      return 8;
+  }
 }
 
 struct Run {
@@ -80,8 +94,12 @@ class Reducer {
   Reducer(const KernelArgs& args, std::span<const array> inputs, const Shape& shape,
           const std::vector<int>& axes, ReduceKind kind)
       : program_(args.program), inputs_(inputs), shape_(shape), runs_(make_runs(shape, axes)) {
-    type_ = TileReader(program_, inputs_, shape_).type();
-    loop_ = &find_reduce_loop(kind, type_);
+    const Dtype dtype =
+        program_ != nullptr ? dtype_of(program_->stores[0].dtype) : inputs[0].dtype();
+    const ComputeType type = compute_type(dtype);
+    loop_ = &reduce_loops().loop[static_cast<int>(kind)][static_cast<int>(type)];
+    value_bytes_ = compute_bytes(type);
+    find_memory(dtype, kind);
     after_.resize(runs_.size(), 1);
     for (size_t i = runs_.size() - 1; i-- > 0;) {
       after_[i] = after_[i + 1] * runs_[i + 1].size;
@@ -104,6 +122,21 @@ class Reducer {
   }
 
  private:
+  // An operand that lies in memory as the loops want it.
+  void find_memory(Dtype dtype, ReduceKind kind) {
+    if (program_ != nullptr || !inputs_[0].flags().row_contiguous) {
+      return;
+    }
+    const bool is_brain = dtype == bfloat16 && kind == ReduceKind::sum;
+    if (is_brain) {
+      loop_ = &reduce_loops().sum_bfloat16;
+      value_bytes_ = size_of(dtype);
+    }
+    if (is_brain || size_of(dtype) == value_bytes_) {
+      memory_ = inputs_[0].data<std::byte>();
+    }
+  }
+
   // Threads divide kept run `j`: no two touch the same accumulator.
   void share(size_t j, int64_t total, std::byte* acc) {
     const int64_t size = runs_[j].size;
@@ -137,7 +170,10 @@ class Reducer {
 
   // Positions [begin, end) of run `j`, at every position of the runs before it.
   void add_range(size_t j, int64_t begin, int64_t end, std::byte* acc) {
-    TileReader reader(program_, inputs_, shape_);
+    std::optional<TileReader> reader;
+    if (memory_ == nullptr) {
+      reader.emplace(program_, inputs_, shape_);
+    }
     int64_t before = 1;
     for (size_t i = 0; i < j; ++i) {
       before *= runs_[i].size;
@@ -155,70 +191,81 @@ class Reducer {
       std::fill(position.begin() + static_cast<std::ptrdiff_t>(j), position.end(), 0);
       position[j] = begin;
       const int64_t first = (b * runs_[j].size + begin) * after_[j];
-      add_segment(reader, j, first, (end - begin) * after_[j], out, position, acc);
+      add_segment(reader ? &*reader : nullptr, j, first, (end - begin) * after_[j], out, position,
+                  acc);
     }
   }
 
   // `count` elements from `first` on, which are whole rows, except that run j
   // may be the innermost one and give a part of a row.
-  void add_segment(TileReader& reader, size_t j, int64_t first, int64_t count, int64_t out,
+  void add_segment(TileReader* reader, size_t j, int64_t first, int64_t count, int64_t out,
                    std::vector<int64_t>& position, std::byte* acc) {
     const size_t last = runs_.size() - 1;
     const int64_t row = j == last ? count : runs_[last].size;
-    const size_t value_bytes = compute_bytes();
+    if (reader == nullptr) {
+      const std::byte* values = memory_ + static_cast<size_t>(first) * value_bytes_;
+      add_rows(j, values, count / row, row, out, position, acc);
+      return;
+    }
+    constexpr int64_t kMost = TileReader::kMaxCount;
     int64_t in_row = 0;
     for (int64_t done = 0; done < count;) {
-      const int64_t wanted = row <= TileReader::kMaxCount
-                                 ? TileReader::kMaxCount / row * row
-                                 : std::min(TileReader::kMaxCount, row - in_row);
+      const int64_t wanted = row <= kMost ? kMost / row * row : std::min(kMost, row - in_row);
       const int64_t got = std::min(wanted, count - done);
-      const auto* values = static_cast<const std::byte*>(reader.read(first + done, got));
-      for (int64_t used = 0; used < got;) {
-        const int64_t piece = std::min(row - in_row, got - used);
-        add_piece(acc, out, in_row, values + static_cast<size_t>(used) * value_bytes, piece);
-        used += piece;
-        in_row += piece;
+      const auto* values = static_cast<const std::byte*>(reader->read(first + done, got));
+      if (row <= kMost) {
+        add_rows(j, values, got / row, row, out, position, acc);
+      } else {
+        add_piece(acc, out, in_row, values, 1, got);
+        in_row += got;
         if (in_row == row) {
           in_row = 0;
-          advance(j, position, out);
+          advance(j, 1, position, out);
         }
       }
       done += got;
     }
   }
 
-  void add_piece(std::byte* acc, int64_t out, int64_t in_row, const std::byte* values,
-                 int64_t count) const {
-    if (runs_.back().reduced) {
-      loop_->row(acc + static_cast<size_t>(out) * loop_->accumulator_bytes, values, count);
-    } else {
-      loop_->column(acc + static_cast<size_t>(out + in_row) * loop_->accumulator_bytes, values,
-                    count);
+  // Whole rows, as many at once as the odometer's last digit has left.
+  void add_rows(size_t j, const std::byte* values, int64_t rows, int64_t row, int64_t& out,
+                std::vector<int64_t>& position, std::byte* acc) const {
+    const size_t last = runs_.size() - 1;
+    while (rows > 0) {
+      int64_t n = rows;
+      if (last > 0 && last - 1 > j) {
+        n = std::min(n, runs_[last - 1].size - position[last - 1]);
+      }
+      add_piece(acc, out, 0, values, n, row);
+      values += static_cast<size_t>(n * row) * value_bytes_;
+      rows -= n;
+      advance(j, n, position, out);
     }
   }
 
-  // The next row: an odometer over the runs j to the last but one.
-  void advance(size_t j, std::vector<int64_t>& position, int64_t& out) const {
-    for (size_t i = runs_.size() - 1; i-- > j;) {
-      out += runs_[i].out_stride;
-      if (++position[i] < runs_[i].size || i == j) {
+  // `rows` rows, or one part of one: neighbouring runs alternate, so that the rows add to
+  // the same accumulators if they are kept, and to consecutive ones if they are reduced.
+  void add_piece(std::byte* acc, int64_t out, int64_t in_row, const std::byte* values, int64_t rows,
+                 int64_t count) const {
+    if (runs_.back().reduced) {
+      loop_->row(acc + static_cast<size_t>(out) * loop_->accumulator_bytes, values, rows, count);
+    } else {
+      loop_->column(acc + static_cast<size_t>(out + in_row) * loop_->accumulator_bytes, values,
+                    rows, count);
+    }
+  }
+
+  // `rows` rows on, no more than the last digit has left: an odometer over the runs j to
+  // the last but one.
+  void advance(size_t j, int64_t rows, std::vector<int64_t>& position, int64_t& out) const {
+    for (size_t i = runs_.size() - 1; i-- > j; rows = 1) {
+      out += rows * runs_[i].out_stride;
+      position[i] += rows;
+      if (position[i] < runs_[i].size || i == j) {
         return;
       }
       position[i] = 0;
       out -= runs_[i].size * runs_[i].out_stride;
-    }
-  }
-
-  size_t compute_bytes() const {
-    switch (type_) {
-      case ComputeType::b8:
-        return 1;
-      case ComputeType::i32:
-      case ComputeType::u32:
-      case ComputeType::f32:
-        return 4;
-      default:
-        return 8;
     }
   }
 
@@ -227,8 +274,9 @@ class Reducer {
   const Shape& shape_;
   const std::vector<Run> runs_;
   std::vector<int64_t> after_;  // elements of one position of a run
-  ComputeType type_{};
   const ReduceLoop* loop_ = nullptr;
+  size_t value_bytes_ = 0;
+  const std::byte* memory_ = nullptr;  // of an operand that needs no reader
 };
 
 // The dtype in which `finish` leaves results of `dtype`.

@@ -117,6 +117,17 @@ struct Prod : Sum<t> {
   }
 };
 
+// A bfloat16 as its bits.
+struct Brain {
+  uint16_t bits;
+  explicit operator double() const {
+    return static_cast<double>(__builtin_bit_cast(float, static_cast<uint32_t>(bits) << 16));
+  }
+};
+struct BrainSum : Sum<ComputeType::f32> {
+  using Value = Brain;
+};
+
 // NaN stays: once in an accumulator, no comparison lets it go.
 template <ComputeType t, bool is_max>
 struct Extreme {
@@ -180,11 +191,9 @@ void init(void* acc, int64_t count) {
 
 // Independent lanes, so that neither latency nor order stops the vector units.
 template <typename R>
-void row(void* acc, const void* in, int64_t count) {
+typename R::Acc row_total(typename R::Acc a, const typename R::Value* v, int64_t count) {
   using Acc = typename R::Acc;
   constexpr int64_t kLanes = 32;
-  const auto* v = static_cast<const typename R::Value*>(in);
-  auto& a = *static_cast<Acc*>(acc);
   int64_t i = 0;
   if (count >= 2 * kLanes) {
     Acc lanes[kLanes];
@@ -206,14 +215,72 @@ void row(void* acc, const void* in, int64_t count) {
   for (; i < count; ++i) {
     a = R::add(a, v[i]);
   }
+  return a;
 }
 
+// Pairs, one in each half of a word, which is a float with nothing below it. Runs of
+// additions in float32 are short beside the digits that bfloat16 lacks.
+template <>
+double row_total<BrainSum>(double a, const Brain* v, int64_t count) {
+  constexpr int64_t kPairs = 32, kRun = 16;
+  int64_t i = 0;
+  while (i + 2 * kPairs <= count) {
+    float low[kPairs] = {}, high[kPairs] = {};
+    for (int64_t n = 0; n < kRun && i + 2 * kPairs <= count; ++n, i += 2 * kPairs) {
+      for (int64_t k = 0; k < kPairs; ++k) {
+        uint32_t pair;
+        __builtin_memcpy(&pair, v + i + 2 * k, sizeof pair);
+        low[k] += __builtin_bit_cast(float, pair << 16);
+        high[k] += __builtin_bit_cast(float, pair & 0xFFFF0000u);
+      }
+    }
+    double lanes[kPairs];
+    for (int64_t k = 0; k < kPairs; ++k) {
+      lanes[k] = static_cast<double>(low[k]) + static_cast<double>(high[k]);
+    }
+    a = row_total<Sum<ComputeType::f64>>(a, lanes, kPairs);
+  }
+  for (; i < count; ++i) {
+    a = BrainSum::add(a, v[i]);
+  }
+  return a;
+}
+
+// Of short rows several at once: one by one, each would wait for its own last sum.
 template <typename R>
-void column(void* __restrict acc, const void* __restrict in, int64_t count) {
+void row(void* acc, const void* in, int64_t rows, int64_t count) {
+  constexpr int64_t kTogether = 8, kShort = 32;
   auto* a = static_cast<typename R::Acc*>(acc);
   const auto* v = static_cast<const typename R::Value*>(in);
-  for (int64_t i = 0; i < count; ++i) {
-    a[i] = R::add(a[i], v[i]);
+  int64_t r = 0;
+  for (; count < kShort && r + kTogether <= rows; r += kTogether) {
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t k = 0; k < kTogether; ++k) {
+        a[r + k] = R::add(a[r + k], v[(r + k) * count + i]);
+      }
+    }
+  }
+  for (; r < rows; ++r) {
+    a[r] = row_total<R>(a[r], v + r * count, count);
+  }
+}
+
+// Four rows for each pass over the accumulators.
+template <typename R>
+void column(void* __restrict acc, const void* __restrict in, int64_t rows, int64_t count) {
+  auto* a = static_cast<typename R::Acc*>(acc);
+  const auto* v = static_cast<const typename R::Value*>(in);
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, v += 4 * count) {
+    for (int64_t i = 0; i < count; ++i) {
+      a[i] = R::add(R::add(R::add(R::add(a[i], v[i]), v[count + i]), v[2 * count + i]),
+                    v[3 * count + i]);
+    }
+  }
+  for (; r < rows; ++r, v += count) {
+    for (int64_t i = 0; i < count; ++i) {
+      a[i] = R::add(a[i], v[i]);
+    }
   }
 }
 
@@ -266,6 +333,7 @@ constexpr ReduceLoops make_table() {
   fill<Min>(table, ReduceKind::min);
   fill<All>(table, ReduceKind::all);
   fill<Any>(table, ReduceKind::any);
+  table.sum_bfloat16 = loop_of<BrainSum>();
   return table;
 }
 

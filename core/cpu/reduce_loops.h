@@ -18,10 +18,10 @@ struct ReduceLoop {
   size_t accumulator_bytes;
   /// `count` accumulators of nothing.
   void (*init)(void* acc, int64_t count);
-  /// Adds `count` values to one accumulator.
-  void (*row)(void* acc, const void* in, int64_t count);
-  /// Adds value i to accumulator i.
-  void (*column)(void* acc, const void* in, int64_t count);
+  /// Adds row i to accumulator i, for `rows` rows of `count` values.
+  void (*row)(void* acc, const void* in, int64_t rows, int64_t count);
+  /// Adds value i of each of `rows` rows of `count` values to accumulator i.
+  void (*column)(void* acc, const void* in, int64_t rows, int64_t count);
   /// Adds accumulator i of `from` to accumulator i.
   void (*merge)(void* acc, const void* from, int64_t count);
   /// The results, in the compute type of the result's dtype.
@@ -30,6 +30,8 @@ struct ReduceLoop {
 
 struct ReduceLoops {
   ReduceLoop loop[kReduceKinds][kComputeTypes];
+  /// Sums of bfloat16 as it is stored; accumulates and finishes as float32 does.
+  ReduceLoop sum_bfloat16;
 };
 
 extern const ReduceLoops kReduceLoopsBase;

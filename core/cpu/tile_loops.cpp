@@ -38,7 +38,7 @@ using i64 = int64_t;
     static constexpr Domain domain = Domain::domain_; \
     static constexpr int arity = 3;                   \
     template <typename R, typename T>                 \
-    static MLX_INLINE R apply(bool c, T a, T b) {     \
+    static MLX_INLINE R apply(uint8_t c, T a, T b) {  \
       return static_cast<R>(value);                   \
     }                                                 \
   };
@@ -63,7 +63,7 @@ void loop(void* dst, const void* a, const void* b, const void* c, int64_t count)
       d[i] = Row::template apply<R>(x[i], y[i]);
     }
   } else {
-    const auto* s = static_cast<const bool*>(a);
+    const auto* s = static_cast<const uint8_t*>(a);  // GCC does not vectorise choices by a bool
     const auto* z = static_cast<const T*>(c);
     MLX_VECTORIZE
     for (int64_t i = 0; i < count; ++i) {
@@ -106,6 +106,31 @@ void block_loop(void* dst, const void* a, const void* b, const void*, int64_t co
     whole_blocks<Row>(last_x, last_x, last_y, 1);
     for (int64_t i = whole; i < count; ++i) {
       d[i] = last_x[i - whole];
+    }
+  }
+}
+
+// Whole blocks by the quick way if it gives all of their elements.
+void remainder_loop(void* dst, const void* a, const void* b, const void*, int64_t count) {
+  constexpr int64_t kMost = 128;
+  auto* d = static_cast<f32*>(dst);
+  const auto* x = static_cast<const f32*>(a);
+  const auto* y = static_cast<const f32*>(b);
+  for (int64_t begin = 0; begin < count; begin += kMost) {
+    const int64_t end = begin + kMost < count ? begin + kMost : count;
+    int32_t rare = 0;
+    for (int64_t i = begin; i < end; ++i) {
+      rare |= !has_quick_remainder(x[i], y[i]);
+    }
+    if (rare != 0) {
+      for (int64_t i = begin; i < end; ++i) {
+        d[i] = remainder(x[i], y[i]);
+      }
+      continue;
+    }
+    MLX_VECTORIZE
+    for (int64_t i = begin; i < end; ++i) {
+      d[i] = quick_remainder(x[i], y[i]);
     }
   }
 }
@@ -165,11 +190,14 @@ constexpr TileLoop row_loop() {
     return row_loop<Row, u32>();
   } else if constexpr (type == i64 && ignores_sign(Row::domain)) {
     return row_loop<Row, u64>();
-  } else if constexpr (Row::domain == Domain::Select && sizeof(T) > 1) {  // moves bits
-    return loop<Row, std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>,
-                std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
+  } else if constexpr (Row::domain == Domain::Select) {  // moves bits
+    using Bits = std::conditional_t<sizeof(T) == 1, uint8_t,
+                                    std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>>;
+    return loop<Row, Bits, Bits>;
   } else if constexpr (!has_loop<T>(Row::domain)) {
     return nullptr;
+  } else if constexpr (std::is_same_v<Row, Row_remainder> && type == f32) {
+    return remainder_loop;
   } else if constexpr (gives_bool(Row::domain)) {
     return loop<Row, bool, T>;
   } else if constexpr (is_float<T> &&

@@ -195,7 +195,27 @@ MLX_INLINE T floor_divide(T a, T b) {
   }
 }
 
+// 32-bit integers by way of double, which holds the quotient to the last digit
+// and is divided in vectors.
+template <typename T>
+MLX_INLINE T divide_in_double(T a, T b) {
+  const bool special = b == 0 || b == static_cast<T>(-1);
+  const f64 quotient = static_cast<f64>(a) / static_cast<f64>(special ? T(1) : b);
+  const T whole = static_cast<T>(quotient);
+  const T negated = is_signed<T> ? -a : static_cast<T>(a == b);
+  return b == 0 ? T(0) : special ? negated : whole;
+}
+MLX_INLINE int32_t floor_divide(int32_t a, int32_t b) { return divide_in_double(a, b); }
+MLX_INLINE uint32_t floor_divide(uint32_t a, uint32_t b) { return divide_in_double(a, b); }
+
 // Has the sign of the divisor. An integer modulo zero is 0.
+MLX_INLINE int32_t remainder(int32_t a, int32_t b) {
+  const int32_t r = b == 0 ? 0 : a - divide_in_double(a, b) * b;
+  return (r != 0) & ((r < 0) != (b < 0)) ? r + b : r;
+}
+MLX_INLINE uint32_t remainder(uint32_t a, uint32_t b) {
+  return b == 0 ? 0 : a - divide_in_double(a, b) * b;
+}
 template <typename T>
 MLX_INLINE T remainder(T a, T b) {
   if constexpr (is_float<T>) {
@@ -214,6 +234,20 @@ MLX_INLINE T remainder(T a, T b) {
       return static_cast<T>(a % b);
     }
   }
+}
+
+// remainder(a, b) without a call, so that loops vectorise, where the quotient times the
+// divisor has no more digits than a double. Otherwise, and for infinities and NaN, false.
+MLX_INLINE bool has_quick_remainder(f32 a, f32 b) {
+  const f64 y = __builtin_fabs(static_cast<f64>(b));
+  return (__builtin_fabs(static_cast<f64>(a)) < y * 0x1p29) & (y < __builtin_inf());
+}
+MLX_INLINE f32 quick_remainder(f32 a, f32 b) {
+  const f64 x = __builtin_fabs(static_cast<f64>(a));
+  const f64 y = __builtin_fabs(static_cast<f64>(b));
+  const f64 rest = x - __builtin_trunc(x / y) * y;
+  const f32 r = __builtin_copysignf(static_cast<f32>(rest < 0 ? rest + y : rest), a);
+  return (r != 0) & ((r < 0) != (b < 0)) ? r + b : r;
 }
 
 MLX_INLINE bool power(bool a, bool b) { return a | !b; }

@@ -9,8 +9,13 @@ namespace {
 template <typename T>
 void copy_strided(std::byte* dst, int64_t dst_step, const std::byte* src, int64_t src_step,
                   int64_t count) {
+  T value;
+  if (src_step == 0 && dst_step == sizeof(T)) {
+    std::memcpy(&value, src, sizeof value);
+    std::fill_n(reinterpret_cast<T*>(dst), count, value);
+    return;
+  }
   for (int64_t i = 0; i < count; ++i) {
-    T value;
     std::memcpy(&value, src + i * src_step, sizeof value);
     std::memcpy(dst + i * dst_step, &value, sizeof value);
   }
