@@ -3,10 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
-#include <fstream>
 #include <stdexcept>
+
+#include "svg.h"
 
 namespace mlx::bench {
 namespace {
@@ -33,55 +32,12 @@ struct Curve {
   std::vector<Point> bandwidth;
 };
 
-[[gnu::format(printf, 1, 2)]] std::string text(const char* format, ...) {
-  char line[512];
-  va_list values;
-  va_start(values, format);
-  std::vsnprintf(line, sizeof(line), format, values);
-  va_end(values);
-  return line;
-}
-
-std::string escaped(const std::string& plain) {
-  std::string out;
-  for (const char c : plain) {
-    if (c == '&')
-      out += "&amp;";
-    else if (c == '<')
-      out += "&lt;";
-    else if (c == '>')
-      out += "&gt;";
-    else
-      out += c;
-  }
-  return out;
-}
-
 // "64K", "0.5", "2.5M"
 std::string bytes_label(double bytes) {
   const char* const units[] = {"", "K", "M", "G", "T"};
   size_t unit = 0;
   for (; bytes >= 1024 && unit < 4; ++unit) bytes /= 1024;
   return text("%g%s", bytes, units[unit]);
-}
-
-// An axis from `low` to `high`, in logarithms if `log`.
-struct Axis {
-  double low, high;
-  bool log;
-
-  double place(double value) const {
-    const auto scale = [&](double v) { return log ? std::log2(v) : v; };
-    return (scale(value) - scale(low)) / (scale(high) - scale(low));
-  }
-};
-
-// The range of all values, to whole steps.
-Axis log_axis(const std::vector<double>& values, double step) {
-  const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  const double low = std::floor(std::log(*least) / std::log(step) + 1e-9);
-  const double high = std::ceil(std::log(*most) / std::log(step) - 1e-9);
-  return {std::pow(step, low), std::pow(step, std::max(high, low + 1)), true};
 }
 
 // 1, 2 or 5 times a power of ten, about a sixth of the range.
@@ -91,16 +47,6 @@ double nice_step(double range) {
     if (range / (factor * power) <= 7) return factor * power;
   }
   return 10 * power;
-}
-
-std::vector<double> log_ticks(const Axis& axis, double step) {
-  std::vector<double> ticks;
-  for (double at = axis.low; at <= axis.high * 1.001; at *= step) ticks.push_back(at);
-  while (ticks.size() > 9) {  // every other one
-    for (size_t i = 0; 2 * i < ticks.size(); ++i) ticks[i] = ticks[2 * i];
-    ticks.resize((ticks.size() + 1) / 2);
-  }
-  return ticks;
 }
 
 class Panel {
@@ -233,17 +179,6 @@ std::string draw(const std::vector<Curve>& curves) {
   return latency.svg + bandwidth.svg + legend(curves, styles);
 }
 
-constexpr const char* kStyle = R"(<style>
-text { font: 12px sans-serif; fill: #222; text-anchor: middle }
-.title { font-size: 15px; font-weight: bold }
-.value { text-anchor: end }
-.name { text-anchor: start }
-.frame { fill: none; stroke: #222 }
-.grid { stroke: #ddd }
-.curve { fill: none; stroke-width: 2 }
-</style>
-)";
-
 }  // namespace
 
 void write_plot(const std::string& path, const std::vector<Report>& reports) {
@@ -251,14 +186,7 @@ void write_plot(const std::string& path, const std::vector<Report>& reports) {
   if (curves.empty()) throw std::runtime_error("There is nothing to plot: no result has a size.");
   const double height =
       kPanelTop + kPanelHeight + 80 + kLegendLine * static_cast<double>(curves.size());
-  std::ofstream file(path, std::ios::binary);
-  file << text(
-              "<svg xmlns='http://www.w3.org/2000/svg' width='%g' height='%g' "
-              "viewBox='0 0 %g %g'>\n<rect width='100%%' height='100%%' fill='white'/>\n",
-              kWidth, height, kWidth, height)
-       << kStyle << draw(curves) << "</svg>\n"
-       << std::flush;
-  if (!file) throw std::runtime_error("Cannot write " + path + ".");
+  write_svg(path, kWidth, height, draw(curves));
 }
 
 }  // namespace mlx::bench

@@ -10,6 +10,8 @@
 // An INPUT is DTYPE:SIZExSIZE...:KIND, where KIND is normal, uniform=LOW,HIGH,
 // below=N (integers from 0), quantized=BITS (words, scales and biases: three
 // inputs) or file=PATH (.npy). Anything that fails answers "error: ...".
+//
+// bench_compare --plot FILE draws "RATIO NAME" lines of standard input.
 
 #include <algorithm>
 #include <chrono>
@@ -20,6 +22,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "bars.h"
 #include "functions.h"
 #include "mlx/core/io.h"
 #include "mlx/core/memory.h"
@@ -144,7 +147,11 @@ class Session {
 }  // namespace
 }  // namespace mlx::bench
 
-int main() {
+int main(int argc, char** argv) {
+  if (argc == 3 && std::string(argv[1]) == "--plot") {
+    mlx::bench::write_bars(std::cin, argv[2]);
+    return 0;
+  }
   mlx::bench::Session session;
   for (std::string line; std::getline(std::cin, line);) {
     try {
