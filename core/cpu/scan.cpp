@@ -7,6 +7,9 @@
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/parallel.h"
@@ -62,13 +65,13 @@ template <typename T>
 struct Add {
   using Acc = Wide<T>;
   static Acc identity(Dtype) { return Acc(0); }
-  static Acc step(Acc acc, T v) { return acc + static_cast<Acc>(v); }
+  static Acc step(Acc acc, Acc v) { return acc + v; }
 };
 template <typename T>
 struct Multiply {
   using Acc = Wide<T>;
   static Acc identity(Dtype) { return Acc(1); }
-  static Acc step(Acc acc, T v) { return acc * static_cast<Acc>(v); }
+  static Acc step(Acc acc, Acc v) { return acc * v; }
 };
 template <typename T>
 struct Max {
@@ -88,8 +91,7 @@ struct LogAddExp {
   using Acc = Wide<T>;
   static constexpr Acc kZero = -std::numeric_limits<Acc>::infinity();  // the logarithm of 0
   static Acc identity(Dtype) { return kZero; }
-  static Acc step(Acc acc, T value) {
-    const Acc v = static_cast<Acc>(value);
+  static Acc step(Acc acc, Acc v) {
     if (is_nan(acc) || is_nan(v)) {
       return std::numeric_limits<Acc>::quiet_NaN();
     }
@@ -104,13 +106,17 @@ struct LogAddExp<complex64_t> {
   using Acc = std::complex<double>;
   static constexpr double kZero = -std::numeric_limits<double>::infinity();
   static Acc identity(Dtype) { return {kZero, 0}; }
-  static Acc step(Acc acc, complex64_t value) {
-    const Acc v(value.real(), value.imag());
+  static Acc step(Acc acc, Acc v) {
     const Acc high = acc.real() < v.real() ? v : acc;
     const Acc low = acc.real() < v.real() ? acc : v;
     return low.real() == kZero ? high : high + std::log(1.0 + std::exp(low - high));
   }
 };
+
+template <typename Op, typename T>
+typename Op::Acc widened(const T& v) {
+  return static_cast<typename Op::Acc>(v);
+}
 
 /// The array as [outer, n, inner], row-major.
 struct Extent {
@@ -122,7 +128,7 @@ constexpr int64_t kColumns = 512;  // scanned together, row by row
 template <typename T, typename Op>
 void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive, typename Op::Acc acc) {
   for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
-    const auto next = Op::step(acc, in[at]);
+    const auto next = Op::step(acc, widened<Op>(in[at]));
     out[at] = static_cast<T>(inclusive ? next : acc);
     acc = next;
   }
@@ -135,11 +141,80 @@ void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, b
   std::fill_n(acc, kColumns, first);
   for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
     for (int64_t k = 0; k < count; ++k) {
-      const auto next = Op::step(acc[k], in[at + k]);
+      const auto next = Op::step(acc[k], widened<Op>(in[at + k]));
       out[at + k] = static_cast<T>(inclusive ? next : acc[k]);
       acc[k] = next;
     }
   }
+}
+
+// Long lines are cut into segments, whatever the number of threads is: their
+// totals come first, then each is scanned from the total of all before it. A
+// chunk of segments stays in the cache meanwhile.
+constexpr int64_t kSegment = 2048 + 16;  // lanes shall not compete for places in the cache
+constexpr int64_t kChunk = 1 << 8;       // segments
+constexpr int64_t kLanes = 8;            // what does not wait for each other
+constexpr int64_t kLong = 16 * kSegment;
+
+template <typename T, typename Op>
+typename Op::Acc total(const T* in, int64_t step, typename Op::Acc nothing) {
+  typename Op::Acc acc[kLanes];
+  std::fill_n(acc, kLanes, nothing);
+  for (int64_t i = 0; i < kSegment; i += kLanes) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      acc[k] = Op::step(acc[k], widened<Op>(in[(i + k) * step]));
+    }
+  }
+  for (int64_t k = 1; k < kLanes; ++k) {
+    acc[0] = Op::step(acc[0], acc[k]);
+  }
+  return acc[0];
+}
+
+// As many segments as there are lanes, all at once.
+template <typename T, typename Op>
+void scan_segments(const T* in, T* out, int64_t step, bool inclusive,
+                   const typename Op::Acc* before) {
+  typename Op::Acc acc[kLanes];
+  std::copy_n(before, kLanes, acc);
+  for (int64_t i = 0; i < kSegment; ++i) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const int64_t at = (k * kSegment + i) * step;
+      const auto next = Op::step(acc[k], widened<Op>(in[at]));
+      out[at] = static_cast<T>(inclusive ? next : acc[k]);
+      acc[k] = next;
+    }
+  }
+}
+
+template <typename T, typename Op>
+void scan_long_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive,
+                    typename Op::Acc nothing) {
+  using Acc = typename Op::Acc;
+  Acc carry = nothing;
+  std::vector<Acc> before(kChunk);
+  while (n >= kLanes * kSegment) {
+    const int64_t groups = std::min(kChunk, n / kSegment) / kLanes;
+    parallel_for(groups, 2, [&](int64_t begin, int64_t end) {
+      for (int64_t s = begin * kLanes; s < end * kLanes; ++s) {
+        before[static_cast<size_t>(s)] = total<T, Op>(in + s * kSegment * step, step, nothing);
+      }
+    });
+    for (Acc& acc : std::span(before).first(static_cast<size_t>(groups * kLanes))) {
+      carry = Op::step(std::exchange(acc, carry), carry);
+    }
+    parallel_for(groups, 2, [&](int64_t begin, int64_t end) {
+      for (int64_t group = begin; group < end; ++group) {
+        const int64_t at = group * kLanes * kSegment * step;
+        scan_segments<T, Op>(in + at, out + at, step, inclusive, before.data() + group * kLanes);
+      }
+    });
+    const int64_t done = groups * kLanes * kSegment;
+    in += done * step;
+    out += done * step;
+    n -= done;
+  }
+  scan_line<T, Op>(in, out, n, step, inclusive, carry);
 }
 
 template <typename T, typename Op>
@@ -148,6 +223,13 @@ void scan_along(const T* in, T* out, const Extent& extent, const ScanAttrs& attr
   const bool reverse = attrs.reverse;
   const auto first = Op::identity(dtype);
   const int64_t step = reverse ? -inner : inner;
+  if (inner == 1 && n >= kLong && outer < 2 * thread_count()) {
+    for (int64_t row = 0; row < outer; ++row) {
+      const int64_t at = row * n + (reverse ? n - 1 : 0);
+      scan_long_line<T, Op>(in + at, out + at, n, step, attrs.inclusive, first);
+    }
+    return;
+  }
   const int64_t width = std::min(inner, kColumns);
   const int64_t blocks = (inner + width - 1) / width;
   const int64_t grain = std::max<int64_t>(1, (1 << 15) / (n * width));

@@ -102,6 +102,13 @@ TEST(Softmax, InfiniteRows) {
   }
 }
 
+TEST(Softmax, OfIntegersIsTruncatedUnlessOverTheLastAxis) {
+  const array a = make({7, 0, 9, 2}, {2, 2}, uint32);
+  EXPECT_EQ(values(softmax(a, 0)), (Values{0, 0, 0, 0}));
+  EXPECT_EQ(values(softmax(slice(a, {0, 0}, {1, 2}), 0)), (Values{1, 1}));
+  EXPECT_EQ(softmax(a, 1).dtype(), float32);
+}
+
 TEST(Softmax, TakesNothingAndLongRows) {
   EXPECT_EQ(softmax(make({}, {2, 0}, float32), 1).shape(), (Shape{2, 0}));
   EXPECT_EQ(values(softmax(make({}, {0, 2}, float32), 1)).size(), 0u);
@@ -204,6 +211,23 @@ TEST(Scan, TakesEveryAxisDirectionAndLayout) {
       }
     }
   }
+}
+
+TEST(Scan, TakesLongLines) {
+  Values line(40'001);
+  for (size_t i = 0; i < line.size(); ++i) {
+    const double factors[] = {2, -1, 0.5, 1, -0.25, 4, 1};  // no product is far from 1
+    line[i] = factors[i % 7];
+  }
+  for (const Scan& scan : kScans) {
+    expect_scanned(scan, make(line, float32), 0);
+  }
+  expect_scanned(kScans[0], make(line, int32), 0);
+  line[35'000] = kNan;
+  const Values high = values(cummax(make(line, float32), 0));
+  EXPECT_EQ(high[34'999], 4);
+  EXPECT_TRUE(
+      std::all_of(high.begin() + 35'000, high.end(), [](double v) { return std::isnan(v); }));
 }
 
 TEST(Scan, LogcumsumexpTakesIntegersAndComplexNumbers) {
