@@ -138,6 +138,7 @@ void evaluate(const std::vector<array>& outputs, Mode mode) {
   if (tape.order.empty()) {
     return;
   }
+  save_memory(tape);
   fuse(tape);
   Evaluation(tape, mode).run();
 }

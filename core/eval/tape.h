@@ -68,6 +68,10 @@ inline Node* representative(Node* node) {
 /// Errors: std::invalid_argument if a node has neither data nor an operation.
 Tape collect(std::span<const array> outputs);
 
+/// Exchanges the order for that of creation where this holds less memory at a
+/// time, unless there are collectives.
+void save_memory(Tape& tape);
+
 /// Fills tape.groups: every element-wise entry gets a group.
 void fuse(Tape& tape);
 

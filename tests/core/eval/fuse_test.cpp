@@ -126,5 +126,61 @@ TEST(Tape, OrdersDepthFirstAndVisitsOnce) {
   }
 }
 
+// The names of the operations in their order.
+std::vector<std::string_view> operations(const Tape& tape) {
+  std::vector<std::string_view> names;
+  for (uint32_t index : tape.order) {
+    names.push_back(tape.entries[index].node->op->name);
+  }
+  return names;
+}
+
+// x is used last by its sum: the first result of all by creation, the last depth first.
+std::vector<array> used_late(int size) {
+  const array x = arange(size, float32);
+  const array total = sum(x);
+  return {sort(repeat(exp(slice(x, {0}, {4})), size / 4)), total};
+}
+
+bool is_by_creation(const Tape& tape) {
+  return std::is_sorted(tape.order.begin(), tape.order.end(), [&](uint32_t a, uint32_t b) {
+    return tape.entries[a].node->sequence < tape.entries[b].node->sequence;
+  });
+}
+
+TEST(SaveMemory, TakesTheOrderOfCreationWhereThatHoldsLess) {
+  const std::vector<array> outputs = used_late(1 << 21);
+  Tape tape = collect(outputs);
+  ASSERT_FALSE(is_by_creation(tape));
+  save_memory(tape);
+  EXPECT_TRUE(is_by_creation(tape));
+}
+
+TEST(SaveMemory, LeavesSmallGraphsAlone) {
+  const std::vector<array> outputs = used_late(1 << 10);
+  Tape tape = collect(outputs);
+  const std::vector<uint32_t> before = tape.order;
+  save_memory(tape);
+  EXPECT_EQ(tape.order, before);
+}
+
+TEST(SaveMemory, KeepsDepthFirstWhereThatHoldsLess) {
+  std::vector<array> large;
+  std::vector<array> sums;
+  for (int i = 0; i < 4; ++i) {
+    large.push_back(arange(1 << 21));
+  }
+  for (const array& x : large) {
+    sums.push_back(sum(x));
+  }
+  large.clear();
+  Tape tape = collect(sums);
+  save_memory(tape);
+  const std::vector<std::string_view> names = operations(tape);
+  ASSERT_EQ(names.size(), 8u);
+  EXPECT_EQ(names[0], names[2]);
+  EXPECT_NE(names[0], names[1]);
+}
+
 }  // namespace
 }  // namespace mlx::core

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
+
 #include "core/transform/values.h"
 #include "mlx/core/memory.h"
 
@@ -166,6 +168,44 @@ TEST(Checkpoint, KeepsNoIntermediatesUntilTheyAreNeeded) {
   constexpr int64_t kBytes = 1 << 20;
   EXPECT_GE(peak_of_gradient(kBytes, false), size_t{30 * kBytes});
   EXPECT_LE(peak_of_gradient(kBytes, true), size_t{16 * kBytes});
+}
+
+// Bytes that the gradient with respect to the weights of 24 layers needs at most. Each layer keeps
+// an array of 1 MiB; a block has four layers.
+size_t peak_of_weights_gradient(bool is_checkpointed) {
+  const auto block = [](const Arrays& in) {
+    array y = in[0];
+    for (size_t layer = 1; layer < in.size(); ++layer) {
+      y = tanh(matmul(y, in[layer]));
+    }
+    return Arrays{y};
+  };
+  const std::function<Arrays(const Arrays&)> run =
+      is_checkpointed ? checkpoint(block) : std::function<Arrays(const Arrays&)>(block);
+  const array x = full({4096, 64}, 0.5f) + 0.0f;
+  Arrays weights(24, eye(64) + 0.0f);
+  const auto loss = [&](const Arrays& w) {
+    array y = x;
+    for (size_t i = 0; i < w.size(); i += 4) {
+      y = run({y, w[i], w[i + 1], w[i + 2], w[i + 3]})[0];
+    }
+    return sum(y);
+  };
+  std::vector<int> argnums(weights.size());
+  std::iota(argnums.begin(), argnums.end(), 0);
+  eval(x);
+  eval(weights);
+  reset_peak_memory();
+  const size_t before = get_active_memory();
+  eval(grad(loss, argnums)(weights));
+  return get_peak_memory() - before;
+}
+
+// Evaluated in the order of the layers, which is not that of the backward pass.
+TEST(Checkpoint, KeepsNoIntermediatesForTheGradientsOfWeights) {
+  constexpr size_t kBytes = 1 << 20;
+  EXPECT_LE(peak_of_weights_gradient(false), 32 * kBytes);
+  EXPECT_LE(peak_of_weights_gradient(true), 16 * kBytes);
 }
 
 }  // namespace
