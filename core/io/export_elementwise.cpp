@@ -97,7 +97,7 @@ Id equals(Lowering& to, Id x, double value) {
                 to.broadcast_together({x, to.scalar(value, to.dtype(x))}, type.shape), type);
 }
 
-// The operations that MLX makes of others. Complex numbers have no infinities there.
+// The operations that MLX makes of others.
 Id write_composed(Lowering& to, Opcode opcode, Id x) {
   const Type same = to.type(x);
   const Type truth{same.shape, bool_};
@@ -135,9 +135,12 @@ Id write_composed(Lowering& to, Opcode opcode, Id x) {
   }
 }
 
-bool tests_infinity(Opcode opcode) {
-  return opcode == Opcode::isinf || opcode == Opcode::isfinite || opcode == Opcode::isposinf ||
-         opcode == Opcode::isneginf;
+// A complex number is infinite if a part is, and finite if both are.
+Arrays formula_infinite(Inputs in, const Attrs&, Stream s) {
+  return {logical_or(isinf(real(in[0], s), s), isinf(imag(in[0], s), s), s)};
+}
+Arrays formula_finite(Inputs in, const Attrs&, Stream s) {
+  return {logical_and(isfinite(real(in[0], s), s), isfinite(imag(in[0], s), s), s)};
 }
 
 // ---- reading
@@ -205,15 +208,18 @@ std::vector<Id> write_elementwise(Lowering& to, const WriteArgs& args) {
   }
   const Type& out = args.out[0];
   in = to.broadcast_together(in, out.shape);
+  if (to.dtype(in[0]) == complex64 && (opcode == Opcode::isinf || opcode == Opcode::isfinite)) {
+    return to.add_as(opcode == Opcode::isinf ? formula_infinite : formula_finite, args.op,
+                     args.attrs, {}, in, args.out);
+  }
   const Name* row = find_name(opcode);
-  if (row == nullptr && !(tests_infinity(opcode) && to.dtype(in[0]) == complex64)) {
+  if (row == nullptr) {
     return {write_composed(to, opcode, in[0])};
   }
   if (opcode == Opcode::abs) {  // which stays complex there
     return {to.cast(to.add("Abs", {}, in, {out.shape, to.dtype(in[0])}), out.dtype)};
   }
-  return {row != nullptr ? to.add(row->name, row->state, in, out)
-                         : to.add(own_name(args.op), {}, in, out)};
+  return {to.add(row->name, row->state, in, out)};
 }
 
 std::span<const ReadRow> elementwise_readers() {
@@ -259,8 +265,6 @@ std::span<const ReadRow> elementwise_readers() {
       one("LogicalNot", unary<logical_not>),
       one("collective::isinf", unary<isinf>),
       one("collective::isfinite", unary<isfinite>),
-      one("collective::isposinf", unary<isposinf>),
-      one("collective::isneginf", unary<isneginf>),
       two("Add", binary<add>),
       two("Subtract", binary<subtract>),
       two("Multiply", binary<multiply>),

@@ -5,11 +5,55 @@
 #include "mlx/core/fft.h"
 #include "mlx/core/io/export_table.h"
 #include "mlx/core/linalg.h"
+#include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/fft_ops.h"
+#include "mlx/core/ops/indexing.h"
 #include "mlx/core/ops/linalg_ops.h"
+#include "mlx/core/ops/matmul.h"
+#include "mlx/core/ops/reduce.h"
+#include "mlx/core/ops/shape.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::core::io {
 namespace {
+
+// ---- what MLX computes otherwise, in its operations
+
+Arrays formula_pseudo_inverse(Inputs in, const Attrs&, Stream s) {
+  const array& a = in[0];
+  const auto usv = linalg::svd(a, true, s);
+  const ShapeElem m = a.shape(-2), n = a.shape(-1), k = std::min(m, n);
+  const double range = finfo(a.dtype()).eps * static_cast<double>(std::max(m, n));
+  const array& values = usv[1];
+  const array cutoff = multiply(max(values, -1, true, s), array(range, values.dtype()), s);
+  const array inverses =
+      where(greater(values, cutoff, s), reciprocal(values, s), array(0, values.dtype()), s);
+  const array u = split(usv[0], Shape{k}, -1, s)[0], vt = split(usv[2], Shape{k}, -2, s)[0];
+  const array v = multiply(swapaxes(vt, -1, -2, s), expand_dims(inverses, -2, s), s);
+  return {matmul(v, swapaxes(u, -1, -2, s), s)};
+}
+
+Arrays formula_solve(Inputs in, const Attrs&, Stream s) {
+  return {matmul(linalg::inv(in[0], s), in[1], s)};
+}
+
+Arrays formula_solve_triangular(Inputs in, const Attrs& attrs, Stream s) {
+  return {matmul(linalg::tri_inv(in[0], attrs.get<TriangleAttrs>().upper, s), in[1], s)};
+}
+
+// From a = Q R, where det Q, the product of its eigenvalues, is 1 or -1.
+Arrays formula_determinant(Inputs in, const Attrs&, Stream s) {
+  const auto [q, r] = linalg::qr(in[0], s);
+  const array values = linalg::eigvals(q, s);
+  array product = array(1, in[0].dtype());
+  array turn = array(complex64_t(1, 0));
+  for (ShapeElem i = 0; i < in[0].shape(-1); ++i) {
+    const int at = static_cast<int>(i);
+    product = multiply(product, take(take(r, at, -1, s), at, -1, s), s);
+    turn = multiply(turn, take(values, at, -1, s), s);
+  }
+  return {multiply(product, astype(sign(real(turn, s), s), product.dtype(), s), s)};
+}
 
 // ---- writing
 
@@ -30,12 +74,18 @@ std::vector<Id> write_cholesky(Lowering& to, const WriteArgs& args) {
   return {to.add("Cholesky", {args.attrs.get<TriangleAttrs>().upper}, args.in, args.out[0])};
 }
 
-std::vector<Id> write_own(Lowering& to, const WriteArgs& args) {
+std::vector<Id> write_lu(Lowering& to, const WriteArgs& args) {
   return to.add_all(own_name(args.op), {}, args.in, args.out);
 }
 
+template <Formula formula>
+std::vector<Id> write_as(Lowering& to, const WriteArgs& args) {
+  return to.add_as(formula, args.op, args.attrs, {}, args.in, args.out);
+}
+
 std::vector<Id> write_solve_triangular(Lowering& to, const WriteArgs& args) {
-  return {to.add(own_name(args.op), {args.attrs.get<TriangleAttrs>().upper}, args.in, args.out[0])};
+  return to.add_as(formula_solve_triangular, args.op, args.attrs,
+                   {args.attrs.get<TriangleAttrs>().upper}, args.in, args.out);
 }
 
 std::vector<Id> write_inverse(Lowering& to, const WriteArgs& args) {
@@ -117,11 +167,11 @@ std::span<const WriteRow> linalg_writers() {
       {&kInverse, write_inverse},
       {&kTriangularInverse, write_inverse},
       {&kCholesky, write_cholesky},
-      {&kPseudoInverse, write_own},
-      {&kLu, write_own},
-      {&kSolve, write_own},
+      {&kPseudoInverse, write_as<formula_pseudo_inverse>},
+      {&kLu, write_lu},
+      {&kSolve, write_as<formula_solve>},
       {&kSolveTriangular, write_solve_triangular},
-      {&kDeterminant, write_own},
+      {&kDeterminant, write_as<formula_determinant>},
       {&kFft, write_fft},
   };
   return kRows;

@@ -7,8 +7,9 @@ namespace mlx::core::io {
 const WriteRow* find_writer(const Op& op) {
   static const auto kRows = [] {
     std::unordered_map<const Op*, const WriteRow*> rows;
-    for (const auto part : {shape_writers(), reduction_writers(), indexing_writers(),
-                            product_writers(), linalg_writers(), fast_writers()}) {
+    for (const auto part :
+         {shape_writers(), reduction_writers(), indexing_writers(), product_writers(),
+          chosen_writers(), quantized_writers(), linalg_writers(), fast_writers()}) {
       for (const WriteRow& row : part) rows.emplace(row.op, &row);
     }
     return rows;
@@ -20,9 +21,9 @@ const WriteRow* find_writer(const Op& op) {
 const ReadRow* find_reader(std::string_view name) {
   static const auto kRows = [] {
     std::unordered_map<std::string_view, const ReadRow*> rows;
-    for (const auto part :
-         {elementwise_readers(), shape_readers(), reduction_readers(), indexing_readers(),
-          product_readers(), linalg_readers(), fast_readers()}) {
+    for (const auto part : {elementwise_readers(), shape_readers(), reduction_readers(),
+                            indexing_readers(), product_readers(), chosen_readers(),
+                            quantized_readers(), linalg_readers(), fast_readers()}) {
       for (const ReadRow& row : part) rows.emplace(row.name, &row);
     }
     return rows;

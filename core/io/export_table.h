@@ -60,6 +60,9 @@ struct ReadRow {
   bool broadcasts = false;
 };
 
+/// The matrix with the batch axes of a product.
+Id in_batch(Lowering& to, Id matrix, const Shape& product);
+
 /// Null if the operation has no row.
 const WriteRow* find_writer(const Op& op);
 const ReadRow* find_reader(std::string_view name);
@@ -75,6 +78,10 @@ std::span<const WriteRow> indexing_writers();
 std::span<const ReadRow> indexing_readers();
 std::span<const WriteRow> product_writers();
 std::span<const ReadRow> product_readers();
+std::span<const WriteRow> chosen_writers();
+std::span<const ReadRow> chosen_readers();
+std::span<const WriteRow> quantized_writers();
+std::span<const ReadRow> quantized_readers();
 std::span<const WriteRow> linalg_writers();
 std::span<const ReadRow> linalg_readers();
 std::span<const WriteRow> fast_writers();

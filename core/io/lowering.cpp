@@ -99,13 +99,20 @@ Id Lowering::squeeze(Id x, const std::vector<int>& axes) {
 
 std::vector<Id> Lowering::add_as(Formula formula, const Op& op, const Attrs& attrs, State state,
                                  const std::vector<Id>& inputs, std::span<const Type> types) {
-  Arrays stand_ins;
-  for (const Id x : inputs) {
-    stand_ins.push_back(make_array(shape(x), dtype(x)));
-  }
-  const auto fun = [&](const Arrays& in) { return formula(in, attrs, to_stream(device_)); };
-  const detail::Recording recording =
-      detail::record(fun, stand_ins, {.shapeless = shapeless_, .simplify = true});
+  return add_noted(op, std::move(state), inputs, types, [&] {
+    Arrays stand_ins;
+    for (const Id x : inputs) {
+      stand_ins.push_back(make_array(shape(x), dtype(x)));
+    }
+    const auto fun = [&](const Arrays& in) { return formula(in, attrs, to_stream(device_)); };
+    return add_recording(
+        detail::record(fun, stand_ins, {.shapeless = shapeless_, .simplify = true}), inputs);
+  });
+}
+
+std::vector<Id> Lowering::add_noted(const Op& op, State state, const std::vector<Id>& inputs,
+                                    std::span<const Type> types,
+                                    const std::function<std::vector<Id>()>& body) {
   const size_t note = entries.size();
   const Id begin = ids_.last();
   entries.emplace_back(ExportedNote{
@@ -113,7 +120,7 @@ std::vector<Id> Lowering::add_as(Formula formula, const Op& op, const Attrs& att
       .step =
           {.name = {}, .state = {}, .device = device_, .inputs = {}, .outputs = {}, .types = {}},
       .covers = 0});
-  std::vector<Id> outputs = add_recording(recording, inputs);
+  std::vector<Id> outputs = body();
   for (size_t i = 0; i < outputs.size(); ++i) {
     const auto seen = outputs.begin() + static_cast<ptrdiff_t>(i);
     if (outputs[i] <= begin || std::find(outputs.begin(), seen, outputs[i]) != seen) {

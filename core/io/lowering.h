@@ -2,6 +2,7 @@
 
 // Lowering: the recording of a function as entries of a file.
 
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -58,8 +59,12 @@ class Lowering {
   std::vector<Id> broadcast_together(const std::vector<Id>& inputs, const Shape& shape);
   Id squeeze(Id x, const std::vector<int>& axes);
 
-  /// Adds an operation of ours as what `formula` makes of it, with a note that
-  /// names it. The formula may give the first results only.
+  /// Adds an operation of ours as what `body` adds for it, with a note that names
+  /// it. The body may give the first results only.
+  std::vector<Id> add_noted(const Op& op, State state, const std::vector<Id>& inputs,
+                            std::span<const Type> types,
+                            const std::function<std::vector<Id>()>& body);
+  /// The same where a formula says what it is.
   std::vector<Id> add_as(Formula formula, const Op& op, const Attrs& attrs, State state,
                          const std::vector<Id>& inputs, std::span<const Type> types);
 

@@ -69,17 +69,34 @@ void add_product_rows(ExportRows& rows) {
                   {numbers({2, 2, 64}), expand_dims(packed[0], 0), expand_dims(packed[1], 0),
                    expand_dims(packed[2], 0), array({0, 0}, uint32)}});
   const Arrays fp4 = quantize(matrix, std::nullopt, std::nullopt, "mxfp4");
-  rows.push_back({"mxfp4",
-                  FUN(quantize(in[3], std::nullopt, std::nullopt, "mxfp4")[0],
-                      dequantize(in[1], in[2], std::nullopt, std::nullopt, std::nullopt, "mxfp4")),
-                  {left, fp4[0], fp4[1], matrix}});
+  rows.push_back({"quantize to mxfp4",
+                  FUN(quantize(in[0], std::nullopt, std::nullopt, "mxfp4")[0],
+                      quantize(in[0], std::nullopt, std::nullopt, "mxfp4")[1]),
+                  {matrix}});
+  rows.push_back({"dequantize mxfp4",
+                  FUN(dequantize(in[0], in[1], std::nullopt, std::nullopt, std::nullopt, "mxfp4")),
+                  fp4});
   rows.push_back({"mxfp4 matmul",
                   FUN(quantized_matmul(in[0], in[1], in[2], std::nullopt, true, std::nullopt,
                                        std::nullopt, "mxfp4")),
                   {left, fp4[0], fp4[1]}});
   const Arrays nv = quantize(matrix, std::nullopt, std::nullopt, "nvfp4");
+  rows.push_back(
+      {"dequantize nvfp4",
+       FUN(dequantize(in[0], in[1], std::nullopt, std::nullopt, std::nullopt, "nvfp4"),
+           dequantize(in[0], in[1], std::nullopt, std::nullopt, std::nullopt, "nvfp4", in[2])),
+       {nv[0], nv[1], array({5.0f})}});
+  const Arrays fp8 = quantize(matrix, std::nullopt, std::nullopt, "mxfp8");
+  rows.push_back({"dequantize mxfp8",
+                  FUN(dequantize(in[0], in[1], std::nullopt, std::nullopt, std::nullopt, "mxfp8")),
+                  fp8});
+  rows.push_back(
+      {"dequantize 3 bits", FUN(dequantize(in[0], in[1], in[2], 32, 3)), quantize(matrix, 32, 3)});
   rows.push_back({"qqmm", FUN(qqmm(in[0], in[1], in[2])), {left, nv[0], nv[1]}});
-  rows.push_back({"fp8", FUN(to_fp8(in[0]), from_fp8(to_fp8(in[0]), float16)), {left}});
+  rows.push_back(
+      {"fp8",
+       FUN(to_fp8(in[0] * array(0.01f)), to_fp8(in[1]), from_fp8(to_fp8(in[0]), float16)),
+       {left, array({0.0f, -0.0f, 500.0f, -INFINITY, 17.0f, 19.0f, -1.0625f})}});
   rows.push_back({"gradient of quantized_matmul",
                   grad_of(FUN(quantized_matmul(in[0], in[3], in[1], in[2], true, 32, 4)), 3),
                   {left, packed[1], packed[2], packed[0]}});
@@ -115,7 +132,9 @@ void add_linalg_rows(ExportRows& rows) {
   rows.push_back({"solve",
                   FUN(linalg::solve(in[0], in[1]), linalg::solve_triangular(tril(in[0]), in[1])),
                   {symmetric, numbers({3, 2})}});
-  rows.push_back({"det", FUN(linalg::det(in[0]), linalg::slogdet(in[0]).second), {symmetric}});
+  rows.push_back(
+      {"det", FUN(linalg::det(in[0]), linalg::det(in[1])), {symmetric, numbers({2, 4, 4})}});
+  rows.push_back({"slogdet", FUN(linalg::slogdet(in[0]).second), {symmetric}});
   rows.push_back({"norm",
                   FUN(linalg::norm(in[0]), linalg::norm(in[0], 1.0, 0),
                       linalg::cross(in[1], in[1] + array(1.0f))),
