@@ -4,6 +4,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/shape.h"
 
 namespace mlx::core {
 namespace {
@@ -43,17 +44,30 @@ array nan_to_num(const array& a, float nan, const std::optional<float> posinf,
   return where(isneginf(a, s), constant(neginf.value_or(-largest)), below, s);
 }
 
+namespace {
+
+Dtype unsigned_of_size(size_t bytes) {
+  return bytes == 1 ? uint8 : bytes == 2 ? uint16 : bytes == 4 ? uint32 : uint64;
+}
+
+// |a - b|. Integers would wrap around, but not the larger minus the smaller as an unsigned one.
+array distance(const array& a, const array& b, Dtype dtype, const StreamOrDevice& s) {
+  if (!is_integer(dtype) || dtype == bool_) {
+    return abs(subtract(a, b, s), s);
+  }
+  return view(subtract(maximum(a, b, s), minimum(a, b, s), s), unsigned_of_size(dtype.size()), s);
+}
+
+}  // namespace
+
 array isclose(const array& a, const array& b, double rtol, double atol, bool equal_nan,
               StreamOrDevice s) {
   const Dtype dtype = promote_types(a.dtype(), b.dtype());
-  // Unsigned integers would wrap in a - b.
-  const array distance = is_integer(dtype) && dtype != bool_
-                             ? subtract(maximum(a, b, s), minimum(a, b, s), s)
-                             : abs(subtract(a, b, s), s);
-  const Dtype real = real_dtype(dtype);
-  const array tolerance = add(array(atol, real), multiply(array(rtol, real), abs(b, s), s), s);
+  const Dtype real = is_integer(dtype) ? float32 : real_dtype(dtype);
+  const array magnitude = abs(is_integer(dtype) ? astype(b, real, s) : b, s);
+  const array tolerance = add(array(atol, real), multiply(array(rtol, real), magnitude, s), s);
   // An infinite tolerance says nothing: infinities are close to themselves only.
-  const array near = logical_and(less_equal(distance, tolerance, s),
+  const array near = logical_and(less_equal(distance(a, b, dtype, s), tolerance, s),
                                  logical_and(isfinite(a, s), isfinite(b, s), s), s);
   const array close = logical_or(near, equal(a, b, s), s);
   return equal_nan ? logical_or(close, logical_and(isnan(a, s), isnan(b, s), s), s) : close;

@@ -84,7 +84,7 @@ Arrays vjp_prod(const VjpArgs& args) {
     moved.push_back(in.shape()[order[i]]);
     inverse[static_cast<size_t>(order[i])] = static_cast<int>(i);
   }
-  const array back = transpose(reshape(others, moved, s), inverse, s);
+  const array back = conjugate(transpose(reshape(others, moved, s), inverse, s), s);
   return {astype(multiply(keep_axes(args.cotangents[0], in, attrs, s), back, s), in.dtype(), s)};
 }
 

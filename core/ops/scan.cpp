@@ -40,7 +40,7 @@ array cumprod_vjp(const array& x, const array& g, const ScanAttrs& attrs, Stream
   // Row k counts where the product of element i contains x_k.
   array contains = attrs.reverse ? tri(n, n, attrs.inclusive ? 0 : -1, bool_, s)
                                  : transpose(tri(n, n, attrs.inclusive ? 0 : -1, bool_, s), s);
-  products = where(contains, products, array(0, x.dtype()), s);
+  products = conjugate(where(contains, products, array(0, x.dtype()), s), s);
   const array gk =
       sum(multiply(products, expand_dims(moveaxis(g, axis, -1, s), -2, s), s), -1, false, s);
   return moveaxis(gk, -1, axis, s);
@@ -88,13 +88,13 @@ Arrays vjp_scan(const VjpArgs& args) {
   }
   // dy_i / dx_k = exp(x_k - y_i). Where nothing was added up yet, y is -inf: it
   // becomes inf, whose weight and its derivatives are 0.
-  const array& y = args.outputs[0];
+  const array y = conjugate(args.outputs[0], s);
   const array bounded =
       where(isfinite(y, s), y, array(std::numeric_limits<double>::infinity(), y.dtype()), s);
   const array weight = multiply(g, exp(negative(bounded, s), s), s);
   const array back =
       scan(ScanKind::sum, weight, attrs.axis, !attrs.reverse, attrs.inclusive, "logcumsumexp", s);
-  return {multiply(exp(x, s), back, s)};
+  return {multiply(exp(conjugate(x, s), s), back, s)};
 }
 
 Mapped vmap_scan(const VmapArgs& args) {

@@ -57,7 +57,8 @@ array prod_cotangent(const Places& places, const array& a, const array& updates,
   const array zeros_here = astype(is_zero, int32, s);
   const array zeros_there =
       places.read(places.write(zeros(a.shape(), int32, s), zeros_here, ScatterMode::add));
-  const array others = divide(places.read(multiply(g, product, s)), factors, s);
+  const array others =
+      divide(places.read(multiply(g, conjugate(product, s), s)), conjugate(factors, s), s);
   return gate(others, equal(zeros_there, zeros_here, s), s);
 }
 
@@ -71,7 +72,8 @@ array array_cotangent(const Places& places, const VjpArgs& args, ScatterMode mod
     case ScatterMode::add:
       return g;
     case ScatterMode::prod:
-      return multiply(g, places.write(ones_like(g, s), updates, ScatterMode::prod), s);
+      return multiply(g, conjugate(places.write(ones_like(g, s), updates, ScatterMode::prod), s),
+                      s);
     default:
       return gate(g, equal(args.inputs[0], args.outputs[0], s), s);
   }

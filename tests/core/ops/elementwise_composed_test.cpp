@@ -41,6 +41,10 @@ TEST(IsClose, InfinitiesAndNan) {
   EXPECT_EQ(values(isclose(a, b)), (Numbers{1, 0, 1, 0, 0, 0, 0, 1}));
   EXPECT_EQ(values(isclose(a, b, 1e-5, 1e-8, true)), (Numbers{1, 0, 1, 0, 0, 1, 0, 1}));
   EXPECT_EQ(values(isclose(make({1, 2}, uint8), make({2, 2}, uint8))), (Numbers{0, 1}));
+  // Neither differences nor magnitudes of integers wrap around.
+  EXPECT_EQ(values(isclose(make({-19312, -32768}, int16), make({32767, -32768}, int16))),
+            (Numbers{0, 1}));
+  EXPECT_EQ(values(isclose(make({0}, int8), make({-128}, int8), 1)), Numbers{1});
 }
 
 TEST(DivMod, IntegersRoundDown) {

@@ -8,6 +8,15 @@ DerivativeRow reduction(const char* name, const std::function<array(const array&
   return {name, {spread({3, 4}, 0.3, 2)}, [op](const Arrays& x) { return op(x[0]); }, smooth};
 }
 
+// The same rule for complex numbers, in single precision.
+DerivativeRow complex_reduction(const char* name, const std::function<array(const array&)>& op) {
+  const auto parts = [op](const Arrays& x) {
+    const array w = op(astype(x[0], complex64) + array(complex64_t(0.5f, 1)) * x[1]);
+    return astype(real(w), float64) + astype(imag(w), float64) * 0.7;
+  };
+  return {name, {spread({3}, 0.3, 1), spread({3}, 0.5, 1, 1)}, parts, false, 1e-2, 5e-3};
+}
+
 }  // namespace
 
 DerivativeRows reduce_rows() {
@@ -56,6 +65,14 @@ DerivativeRows reduce_rows() {
                   // The first results of an exclusive scan are -inf.
                   return exp(logcumsumexp(x, 1, true, false));
                 }),
+      complex_reduction("ComplexProd", [](const array& z) { return prod(z); }),
+      complex_reduction("ComplexCumprod", [](const array& z) { return cumprod(z, 0); }),
+      complex_reduction("ComplexLogcumsumexp", [](const array& z) { return logcumsumexp(z, 0); }),
+      complex_reduction("ComplexScatterProd",
+                        [](const array& z) {
+                          return scatter_prod(slice(z, {0}, {2}), array({1, 1}, int32),
+                                              reshape(slice(z, {1}, {3}), {2, 1}), 0);
+                        }),
       reduction(
           "Sort", [](const array& x) { return sort(x, 1); }, false),
       reduction(
