@@ -5,6 +5,7 @@ Speaks the format of driver.cpp on its standard input and output, until the inpu
 """
 
 import json
+import os
 import sys
 
 import mlx.core as mx
@@ -159,6 +160,7 @@ SPECIAL = {
     "scatter_prod": scatter(lambda a, key, u: a.at[key].multiply(u)),
     "scatter_max": scatter(lambda a, key, u: a.at[key].maximum(u)),
     "scatter_min": scatter(lambda a, key, u: a.at[key].minimum(u)),
+    "masked_scatter": assigned,
     "tensordot": lambda a, b, axes=2, axes_a=None, axes_b=None: mx.tensordot(
         a, b, axes if axes_a is None else [axes_a, axes_b]),
     "einsum": lambda *a, subscripts: mx.einsum(subscripts, *a),
@@ -235,9 +237,11 @@ def answer(request, stream):
 
 def main():
     mx.set_default_device(mx.cpu)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # LAPACK complains on standard output
     for line in iter(sys.stdin.buffer.readline, b""):
-        sys.stdout.buffer.write(answer(json.loads(line), sys.stdin.buffer))
-        sys.stdout.buffer.flush()
+        answers.write(answer(json.loads(line), sys.stdin.buffer))
+        answers.flush()
 
 
 if __name__ == "__main__":

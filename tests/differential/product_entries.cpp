@@ -69,6 +69,12 @@ const Entry kEntries[] = {
        return {tensordot(c[0], c[1], c.integer("axes", 2))};
      }},
     FORWARDS(einsum, c.text("subscripts"), c.positional()),
+    FORWARDS(block_masked_mm, c[0], c[1], c.integer("block_size"), c.maybe("mask_out"),
+             c.maybe("mask_lhs"), c.maybe("mask_rhs")),
+    FORWARDS(gather_mm, c[0], c[1], c.maybe("lhs_indices"), c.maybe("rhs_indices"),
+             c.flag("sorted_indices")),
+    FORWARDS(segmented_mm, c[0], c[1], c[2]),
+    FORWARDS(hadamard_transform, c[0], c.maybe_number("scale")),
     {"conv_general", do_conv_general},
     CONV(conv1d, one_of),
     CONV(conv2d, pair_of),

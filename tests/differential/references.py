@@ -105,9 +105,12 @@ def rounded_to(call):
 
 
 def erfinv(x):
-    """Newton's steps on erf."""
-    y = np.arctanh(np.clip(x, -1 + 1e-16, 1 - 1e-16)) * 0.9
-    for _ in range(60):
+    """Newton's steps on erf, from Winitzki's approximation."""
+    with np.errstate(all="ignore"):
+        logarithm = np.log(np.maximum(1 - x * x, 1e-300))
+        first = 2 / (math.pi * 0.147) + logarithm / 2
+        y = np.sign(x) * np.sqrt(np.sqrt(first * first - logarithm / 0.147) - first)
+    for _ in range(20):
         y = y - (erf(y) - x) * np.exp(y * y) * (math.sqrt(math.pi) / 2)
     return np.where(np.abs(x) < 1, y, np.where(np.abs(x) == 1, x * np.inf, np.nan))
 
@@ -140,7 +143,23 @@ def take_one(call):
     return np.take(call.arrays[0].storage, call.args["index"], call.args.get("axis"))
 
 
+def number_of_elements(call):
+    shape = call.arrays[0].shape
+    count = math.prod(shape[axis] for axis in call.args["axes"])
+    return 1 / count if call.args["inverted"] and count else float("inf") if call.args["inverted"] else count
+
+
+def scatter_add_axis(call):
+    a, indices, values = (wide(x).copy() for x in call.arrays)
+    axis = call.args["axis"]
+    key = list(np.indices(indices.shape, sparse=True))
+    key[axis] = indices.astype(np.int64)
+    np.add.at(a, tuple(key), values)
+    return a
+
+
 REFERENCES = {
+    "number_of_elements": number_of_elements, "scatter_add_axis": scatter_add_axis,
     "cummax": accumulated(np.maximum.accumulate), "cummin": accumulated(np.minimum.accumulate),
     "cumsum": accumulated(np.cumsum), "cumprod": accumulated(np.cumprod),
     "logcumsumexp": accumulated(np.logaddexp.accumulate),

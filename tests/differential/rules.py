@@ -43,6 +43,11 @@ def refused_here(*ops, text=""):
         call.op in ops and kind == "error" and ours.error == "ValueError" and text in ours.text)
 
 
+def by_zero(call, ours, theirs, kind):
+    return call.op in ("floor_divide", "remainder", "divmod") and kind == "values" and (
+        all(a.dtype in wire.INTEGERS + ["bool"] for a in call.arrays) and (call.arrays[1].values == 0).any())
+
+
 def of(*ops, kinds=("values",), dtypes=wire.DTYPES):
     return lambda call, ours, theirs, kind: (
         call.op in ops and kind in kinds and all(o.dtype in dtypes for o in ours.outputs or []))
@@ -90,10 +95,20 @@ RULES = [
     Rule("`random::truncated_normal` of float16 and bfloat16", of("random.truncated_normal", dtypes=HALVES)),
     Rule("`quantize`, modes mxfp4 and mxfp8: scale",
          lambda call, ours, theirs, kind: call.op == "quantize" and call.args["mode"] in ("mxfp4", "mxfp8")),
+    Rule("integers divided by zero", by_zero),
     Rule("`floor_divide` of integers", of("floor_divide")),
     Rule("`logcumsumexp` of integers", of("logcumsumexp", kinds=("dtype",), dtypes=wire.INTEGERS + ["bool"])),
+    Rule("`cumprod`, `logcumsumexp` of complex numbers: derivative",
+         lambda call, ours, theirs, kind: call.op in ("cumprod", "logcumsumexp") and kind == "values" and (
+             call.transform and ours.outputs[0].dtype == "complex64")),
+    Rule("`linalg::norm` of complex numbers", lambda call, ours, theirs, kind: (
+        call.op == "linalg.norm" and kind == "dtype" and call.arrays[0].dtype == "complex64")),
+    Rule("`pad` of an empty axis in mode edge", refused_here("pad", text="empty")),
+    Rule("`fast::layer_norm` with a bias but no weight", of("fast.layer_norm", kinds=("dtype",))),
     Rule("`nan_to_num` of float64", refused_here("nan_to_num", text="float64")),
     Rule("`median` over no axes", works_here("median", text="flatten")),
+    Rule("`gather_mm`, `block_masked_mm` of float16, bfloat16, float64",
+         works_here("gather_mm", "block_masked_mm", text="float32")),
     Rule("`conv3d`, `conv_transpose3d` with groups",
          works_here("conv3d", "conv_transpose3d", "conv_general", text="groups")),
     Rule("`conv_transpose` with more padding than the kernel reaches", cropped),

@@ -12,8 +12,10 @@ def differentiated(kind, call, source, ours):
     of = [i for i, a in enumerate(call.arrays) if a.dtype in INEXACT]
     if len(of) > 1 and source.chance(0.3):
         of = [source.choose(of)]
+    if not of or not all(np.isfinite(call.arrays[i].values).all() for i in of):
+        return call  # nobody defines the derivative where there is none
     plain = ours.ask(call)
-    if not of or plain.error or any(o.dtype not in INEXACT for o in plain.outputs):
+    if plain.error or any(o.dtype not in INEXACT for o in plain.outputs):
         return call
     like = plain.outputs if kind == "vjp" else [call.arrays[i] for i in of]
     given = [source.array(list(a.shape), a.dtype, "normal") for a in like]

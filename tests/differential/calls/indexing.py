@@ -148,6 +148,23 @@ def scatter(op):
     return make
 
 
+def scatter_add_axis(g):
+    shape = g.full_shape(low=1, high=3)
+    axis = g.integer(0, len(shape) - 1)
+    dtype = g.choose(["float32", "float64", "int32", "complex64"])
+    where = [g.integer(1, 9) if i == axis else size for i, size in enumerate(shape)]
+    return wire.Call("scatter_add_axis", [g.array(shape, dtype, "normal"), g.indices(where, shape[axis]),
+                                          g.array(where, dtype, "normal")], {"axis": axis})
+
+
+def masked_scatter(g):
+    shape = g.full_shape(low=1, high=3)
+    mask = g.array(shape, "bool")
+    dtype = g.dtype()
+    return wire.Call("masked_scatter", [g.array(shape, dtype), mask,
+                                        g.array([int(np.prod(shape)) + g.integer(0, 2)], dtype)])
+
+
 ADDED = ("scaled", 8)
 
 ROWS = [
@@ -164,6 +181,8 @@ ROWS = [
     Row("gather", gather, differentiable=True),
     Row("scatter", scatter("scatter"), shuffles=False),
     Row("scatter_add", scatter("scatter_add"), ADDED, differentiable=True),
+    Row("scatter_add_axis", scatter_add_axis, ADDED, lambda call: 10.0, mappable=False),
+    Row("masked_scatter", masked_scatter, mappable=False),
     Row("scatter_prod", scatter("scatter_prod"), ADDED),
     *(Row(op, scatter(op), "equal", differentiable=True) for op in ("scatter_max", "scatter_min")),
 ]

@@ -14,7 +14,7 @@ def well_conditioned(g, batch, n, dtype, symmetric=False, positive=False):
     numbers = g.numbers(batch + [n, n], dtype, "normal")
     if symmetric or positive:
         numbers = numbers + np.conj(np.swapaxes(numbers, -1, -2))
-    if positive or g.chance(0.7):
+    if positive or not symmetric:
         numbers = numbers + 2 * (n + 1) * np.eye(n)
     return wire.Array(wire.to_storage(numbers, dtype), dtype)
 
@@ -26,7 +26,8 @@ def batch_of(g):
 def square(op, dtypes=LINALG, triangular=False, **kind):
     def make(g):
         dtype = g.choose(dtypes) if g.chance(0.97) else g.dtype()
-        a = well_conditioned(g, batch_of(g), g.integer(1, 6), dtype, **kind)
+        size = g.integer(1, 6) if g.chance(0.98) else 0
+        a = well_conditioned(g, batch_of(g), size, dtype, **kind)
         args = {}
         if triangular and g.chance(0.6):
             args["upper"] = g.chance(0.5)
@@ -357,6 +358,14 @@ def permutation(g):
     return keyed("permutation", g, [array], axis=g.axis(len(array.shape)))
 
 
+def multivariate_normal(g):
+    n = g.integer(1, 4)
+    numbers = g.rng.normal(size=[n, n])
+    cov = wire.Array(wire.to_storage(numbers @ numbers.T + np.eye(n), "float32"), "float32")
+    return keyed("multivariate_normal", g, [g.array([n], "float32", "normal"), cov],
+                 shape=g.shape(high=2), dtype="float32")
+
+
 NEAR = ("scaled", 256)
 RANDOM = dict(mappable=False)
 
@@ -403,5 +412,6 @@ ROWS = [
     Row("random.laplace", shaped("laplace", loc=lambda g: g.integer(-4, 4) / 2, scale=lambda g: g.integer(1, 4) / 2),
         ("scaled", 4), **RANDOM),
     Row("random.categorical", categorical, "exact", **RANDOM),
+    Row("random.multivariate_normal", multivariate_normal, ("scaled", 64), lambda call: 4.0, **RANDOM),
     Row("random.permutation", permutation, "exact", **RANDOM),
 ]

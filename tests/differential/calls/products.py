@@ -213,6 +213,48 @@ def gather_qmm(g):
     return call
 
 
+def gather_mm(g):
+    count, rows = g.integer(1, 4), g.integer(1, 3)
+    n, k, m = g.integer(1, 9), g.integer(1, 9), g.integer(1, 9)
+    dtype = g.choose(["float32", "float32", "float16", "float64"])
+    call = wire.Call("gather_mm", [g.array([rows, n, k], dtype, "normal"), g.array([count, k, m], dtype, "normal")])
+    picks = g.shape(low=1, high=2)
+    if g.chance(0.8):
+        call.name_array("lhs_indices", wire.Array(g.rng.integers(0, rows, picks).astype(np.uint32), "uint32"))
+    if g.chance(0.8):
+        call.name_array("rhs_indices", wire.Array(g.rng.integers(0, count, picks).astype(np.uint32), "uint32"))
+    return call
+
+
+def block_masked_mm(g):
+    block = g.choose([32, 64])
+    n, k, m = g.integer(1, 100), g.integer(1, 100), g.integer(1, 100)
+    a, b = g.array([n, k], "float32", "normal"), g.array([k, m], "float32", "normal")
+    call = wire.Call("block_masked_mm", [a, b], {"block_size": block})
+    dtype = g.choose(["bool", "float32"])
+    for name, rows, columns in (("mask_out", n, m), ("mask_lhs", n, k), ("mask_rhs", k, m)):
+        if g.chance(0.6):
+            blocks = [-(-rows // block), -(-columns // block)]
+            call.name_array(name, g.array(blocks, dtype, "normal", plain=True))
+    return call
+
+
+def segmented_mm(g):
+    n, k, m = g.integer(1, 6), g.integer(1, 20), g.integer(1, 6)
+    bounds = np.sort(g.rng.integers(0, k + 1, [g.integer(1, 4), 2]), -1).astype(np.uint32)
+    if g.chance(0.03):
+        bounds[0, 1] = k + 5
+    return wire.Call("segmented_mm", [g.array([n, k], "float32", "normal"), g.array([k, m], "float32", "normal"),
+                                      wire.Array(bounds, "uint32")])
+
+
+def hadamard_transform(g):
+    size = g.choose([1, 12, 20, 28]) * 2**g.integer(0, 5)
+    array = g.array(g.full_shape(high=2)[:2] + [size if g.chance(0.95) else 7],
+                    g.choose(["float32", "float32", "float16", "bfloat16"]), "normal", plain=True)
+    return wire.Call("hadamard_transform", [array], {"scale": 0.5} if g.chance(0.4) else {})
+
+
 def quantized_scale(call):
     x = np.abs(call.arrays[0].values.astype(np.float64))
     largest = {"affine": 2.0**call.args["bits"] + 1, "mxfp4": 6 * 8.0, "mxfp8": 448 * 8.0,
@@ -236,8 +278,12 @@ ROWS = [
     *(Row(f"conv_transpose{n}d", conv(f"conv_transpose{n}d", n, True), SUMS, conv_scale, differentiable=True)
       for n in (1, 2, 3)),
     Row("conv_general", conv_general, SUMS, conv_scale, differentiable=True),
+    Row("gather_mm", gather_mm, SUMS, product_scale, differentiable=True, shuffles=False),
+    Row("block_masked_mm", block_masked_mm, SUMS, product_scale, differentiable=True),
+    Row("segmented_mm", segmented_mm, SUMS, product_scale, shuffles=False),
+    Row("hadamard_transform", hadamard_transform, ("scaled", 16), differentiable=True),
     Row("quantize", quantize, "exact"),
     Row("dequantize", dequantize, ("ulps", 1)),
-    Row("quantized_matmul", quantized_matmul, ("scaled", 8), quantized_scale),
-    Row("gather_qmm", gather_qmm, ("scaled", 8), quantized_scale),
+    Row("quantized_matmul", quantized_matmul, ("scaled", 8), quantized_scale, shuffles=False),
+    Row("gather_qmm", gather_qmm, ("scaled", 8), quantized_scale, shuffles=False),
 ]

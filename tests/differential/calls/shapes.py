@@ -269,6 +269,14 @@ def as_strided(g):
     return wire.Call("as_strided", [array], {"shape": shape, "strides": strides, "offset": g.integer(0, room)})
 
 
+def number_of_elements(g):
+    array = some(g, low=1)
+    return wire.Call("number_of_elements", [array], {
+        "axes": [a for a in range(len(array.shape)) if g.chance(0.6)],
+        **({"inverted": True, "dtype": "float32"} if g.chance(0.3) else
+           {"inverted": False, "dtype": g.choose(["int32", "float32", "int64"])})})
+
+
 def depends(g):
     return wire.Call("depends", [some(g), some(g)])
 
@@ -310,5 +318,6 @@ ROWS = [
     *(Row(op, window(op), ("scaled", 4), lambda call: 1.0, mappable=False)
       for op in ("hanning", "hamming", "bartlett", "blackman")),
     Row("as_strided", as_strided),
+    Row("number_of_elements", number_of_elements, ("ulps", 1), mappable=False),
     Row("depends", depends, mappable=False),
 ]
