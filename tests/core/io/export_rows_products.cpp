@@ -41,6 +41,26 @@ void add_product_rows(ExportRows& rows) {
                       inner(in[0], in[0]), kron(in[0], in[0])),
                   {x, w}});
   rows.push_back({"matmul float16", FUN(matmul(in[0], in[1])), {astype(x, float16), w}});
+  const Arrays chosen{numbers({3, 4, 6}), numbers({2, 6, 5}), array({0, 2, 1, 1}, uint32),
+                      array({1, 1, 0, 1}, uint32)};
+  rows.push_back({"gather_mm", FUN(gather_mm(in[0], in[1], in[2], in[3])), chosen});
+  rows.push_back(
+      {"gradient of gather_mm", grad_of(FUN(gather_mm(in[0], in[1], in[2], in[3])), 2), chosen});
+  rows.push_back({"block_masked_mm",
+                  FUN(block_masked_mm(in[0], in[1], 32, in[2]),
+                      block_masked_mm(in[0], in[1], 32, std::nullopt, in[3], in[4])),
+                  {numbers({40, 64}), numbers({64, 33}), integers({2, 2}, 2, bool_),
+                   integers({2, 2}, 2, bool_), integers({2, 2}, 2, bool_)}});
+  const Arrays segments{numbers({4, 6}), numbers({6, 5}),
+                        reshape(array({0, 2, 2, 6, 3, 3}), {3, 2})};
+  rows.push_back({"segmented_mm", FUN(segmented_mm(in[0], in[1], in[2])), segments});
+  rows.push_back(
+      {"gradient of segmented_mm", grad_of(FUN(segmented_mm(in[0], in[1], in[2])), 2), segments});
+  rows.push_back({"hadamard",
+                  FUN(hadamard_transform(in[0]), hadamard_transform(in[1], 0.5f)),
+                  {numbers({2, 8}), numbers({3, 12})}});
+  rows.push_back(
+      {"gradient of hadamard", grad_of(FUN(hadamard_transform(in[0])), 1), {numbers({3, 12})}});
   rows.push_back(
       {"conv1d", FUN(conv1d(in[0], in[1], 2, 1)), {numbers({1, 8, 3}), numbers({4, 3, 3})}});
   const Arrays images{numbers({1, 8, 8, 4}), numbers({4, 3, 3, 4}), numbers({4, 3, 3, 2})};

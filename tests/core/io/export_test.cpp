@@ -68,6 +68,71 @@ TEST_F(Export, FunctionsOfEveryFamilyGiveTheSameBits) {
   }
 }
 
+// Without its notes a file is what MLX sees of it.
+TEST_F(Export, WhatNotesNameIsAlsoThereAsOtherOperations) {
+  size_t notes = 0;
+  for (const ExportRow& row : export_rows()) {
+    SCOPED_TRACE(row.name);
+    const auto writer = std::make_shared<MemoryWriter>();
+    exporter(writer, [&](const Args& in, const Kwargs&) { return row.fun(in); })(row.inputs);
+    std::string& bytes = writer->bytes;
+    bool has_notes = false;
+    for (size_t at = 0; (at = bytes.find("MLXCNOTE", at)) != std::string::npos; ++notes) {
+      bytes[at] = '?';
+      has_notes = true;
+    }
+    if (!has_notes) continue;
+    const Args results = import_function(std::make_shared<MemoryReader>(bytes))(row.inputs);
+    const Args expected = row.fun(row.inputs);
+    for (size_t i = 0; i < results.size(); ++i) {
+      const double tolerance = results[i].dtype() == float16 ? 1e-2 : 1e-4;
+      EXPECT_TRUE(allclose(results[i], expected[i], tolerance, tolerance).item<bool>())
+          << results[i] << "\nand\n"
+          << expected[i];
+    }
+  }
+  EXPECT_GT(notes, 30u);
+}
+
+// ---- files that MLX wrote
+
+TEST_F(Export, FilesThatMlxWroteGiveWhatTheyGiveThere) {
+  const std::string folder = std::string(MLX_EXPORT_DATA_DIR) + "/";
+  const auto values = load_safetensors(folder + "values.safetensors").first;
+  const auto list = [&](const std::string& prefix) {
+    Args arrays;
+    for (size_t i = 0; values.contains(prefix + std::to_string(i)); ++i) {
+      arrays.push_back(values.at(prefix + std::to_string(i)));
+    }
+    return arrays;
+  };
+  for (const char* name :
+       {"arithmetic", "products", "shapes", "reductions", "indexing", "updates", "masked", "layers",
+        "gradients", "quantized", "linear_algebra", "fourier", "random", "following"}) {
+    SCOPED_TRACE(name);
+    const Args expected = list(std::string(name) + ".out");
+    Args results;
+    try {
+      results = import_function(folder + name + ".mlxfn")(list(std::string(name) + ".in"));
+    } catch (const std::exception& error) {
+      ADD_FAILURE() << error.what();
+    }
+    ASSERT_EQ(results.size(), expected.size());
+    for (size_t i = 0; i < results.size(); ++i) {
+      EXPECT_EQ(results[i].dtype(), expected[i].dtype()) << "of result " << i;
+      ASSERT_EQ(results[i].shape(), expected[i].shape()) << "of result " << i;
+      EXPECT_TRUE(allclose(results[i], expected[i], 1e-4, 1e-5, true).item<bool>())
+          << "result " << i << ": " << results[i] << "\nand\n"
+          << expected[i];
+    }
+  }
+  const ImportedFunction mlp = import_function(folder + "mlp.mlxfn");
+  EXPECT_EQ(mlp.metadata(), "two batch sizes");
+  const Args in = list("mlp.in");
+  EXPECT_TRUE(allclose(mlp({in[0]}, {{"weight", in[1]}, {"bias", in[2]}})[0], list("mlp.out")[0])
+                  .item<bool>());
+}
+
 // ---- shapeless
 
 struct ShapelessRow {
