@@ -99,6 +99,32 @@ struct E4m3 {
   }
 };
 
+// kBytes bytes, least significant first. Two loads, because a copy through memory would wait for
+// its own store.
+template <int kBytes>
+inline uint64_t load_bytes(const uint8_t* from) {
+  constexpr int kFirst = kBytes >= 8 ? 8 : kBytes >= 4 ? 4 : kBytes >= 2 ? 2 : 1;
+  using Few = std::conditional_t<kFirst == 2, uint16_t, uint8_t>;
+  using First =
+      std::conditional_t<kFirst == 8, uint64_t, std::conditional_t<kFirst == 4, uint32_t, Few>>;
+  const uint64_t first = load<First>(from);
+  if constexpr (kBytes == kFirst) {
+    return first;
+  } else {
+    return first | load_bytes<kBytes - kFirst>(from + kFirst) << (8 * kFirst);
+  }
+}
+
+// A vector that begins with kBytes bytes, at most 16.
+template <int kBytes>
+inline Words first_words(const uint8_t* from) {
+  using Halves = uint64_t __attribute__((vector_size(4 * kLanes)));
+  Halves v{};
+  v[0] = load_bytes<kBytes < 8 ? kBytes : 8>(from);
+  if constexpr (kBytes > 8) v[1] = load_bytes<kBytes - 8>(from + 8);
+  return as<Words>(v);
+}
+
 // A block of codes that fill words: one vector of words.
 template <typename Code>
 struct Interleaved {
@@ -120,8 +146,7 @@ struct Interleaved {
       shift[l] = static_cast<uint32_t>(l * kBits % 32);
     }
     for (int64_t i = 0; i < count; i += kLanes) {
-      Words codes{};
-      __builtin_memcpy(&codes, packed + i * kBits / 8, kLanes * kBits / 8);
+      const Words codes = first_words<kLanes * kBits / 8>(packed + i * kBits / 8);
       const Floats values = Code::of(__builtin_shuffle(codes, word) >> shift);
       __builtin_memcpy(out + i, &values, sizeof values);
     }
@@ -133,21 +158,6 @@ inline Floats joined(Half a, Half b) {
   const auto both =
       __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   return load<Floats>(&both);
-}
-
-// kBytes bytes, least significant first. Two loads, because a copy through memory would wait for
-// its own store.
-template <int kBytes>
-inline uint64_t load_bytes(const uint8_t* from) {
-  constexpr int kFirst = kBytes >= 4 ? 4 : kBytes >= 2 ? 2 : 1;
-  using First =
-      std::conditional_t<kFirst == 4, uint32_t, std::conditional_t<kFirst == 2, uint16_t, uint8_t>>;
-  const uint64_t first = load<First>(from);
-  if constexpr (kBytes == kFirst) {
-    return first;
-  } else {
-    return first | load_bytes<kBytes - kFirst>(from + kFirst) << (8 * kFirst);
-  }
 }
 
 // A block of codes that cross words: 32 of them in their order.

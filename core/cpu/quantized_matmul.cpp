@@ -1,5 +1,6 @@
 // Products with packed matrices. Few rows of x: dot products with the codes, each of which is read
-// once and never stored. Many rows: strips of the matrix are unpacked and multiplied by gemm.
+// once and never stored. More rows: tiles of codes, where the processor has instructions for them,
+// or strips of the matrix that are unpacked and multiplied by gemm.
 
 #include <algorithm>
 #include <functional>
@@ -12,6 +13,7 @@
 #include "mlx/core/cpu/quantized.h"
 #include "mlx/core/cpu/quantized_digits.h"
 #include "mlx/core/cpu/quantized_matrix.h"
+#include "mlx/core/cpu/quantized_tiles.h"
 #include "mlx/core/graph/node.h"
 
 namespace mlx::core::cpu {
@@ -22,6 +24,8 @@ constexpr int64_t kFewRows = 64;
 constexpr int64_t kFewRowsNarrow = 24;
 // Rows of x up to which integers are faster than floats.
 constexpr int64_t kDigitRows = 3;
+// Rows of x that are worth tiles.
+constexpr int64_t kTileRows = 4;
 // Rows of the matrix whose scales are prepared together.
 constexpr int64_t kSliceRows = 16;
 // Elements of an unpacked strip: they fit the cache of a core.
@@ -294,8 +298,13 @@ bool follow_each_other(const Positions& indices, int64_t begin, int64_t end) {
   return true;
 }
 
+bool takes_tiles(const QuantFormat& format, int64_t rows) {
+  return rows >= kTileRows && has_tiles(format);
+}
+
 // Equal packed matrices in a row make one product of more rows of x.
-void multiply(const QuantizedMatrix& w, bool transpose, const array& x, array& out,
+// For `rounded` results the matrix may be, too.
+void multiply(const QuantizedMatrix& w, bool transpose, const array& x, array& out, bool rounded,
               const Pairs& pairs) {
   const int64_t rows = out.shape(-2), inner = x.shape(-1), outer = out.shape(-1);
   const auto count = static_cast<int64_t>(pairs.w.size());
@@ -313,6 +322,11 @@ void multiply(const QuantizedMatrix& w, bool transpose, const array& x, array& o
                     .x = own.data<std::byte>() + at * x.dtype().size(),
                     .out = out.data<std::byte>() + begin * rows * outer * x.dtype().size(),
                     .dtype = x.dtype()};
+    if (transpose && p.dtype == float32 && takes_tiles(w.format(), p.rows) &&
+        multiply_by_tiles(w, p.first_row(), outer, static_cast<const float*>(p.x), p.rows,
+                          static_cast<float*>(p.out), rounded && p.rows > kFewRows)) {
+      continue;
+    }
     if (transpose && p.rows <= kFewRows && p.dtype == float32) {
       multiply_by_dots(p);
     } else {
@@ -339,14 +353,16 @@ void run(const KernelArgs& args, const Pairs& pairs) {
     return;
   }
   const QuantizedMatrix w(format, args.inputs.subspan(1));
-  const bool narrow = out.dtype() == bfloat16 && rows_of_a_run(pairs, x.shape(-2)) > kFewRowsNarrow;
+  const int64_t rows = rows_of_a_run(pairs, x.shape(-2));
+  const bool narrow =
+      out.dtype() == bfloat16 && rows > kFewRowsNarrow && !(transpose && takes_tiles(format, rows));
   const Dtype dtype = narrow ? gemm_dtype(bfloat16) : float32;
   array result = out;
   if (dtype != out.dtype()) {
     result = make_array(out.shape(), dtype);
     allocate(result);
   }
-  multiply(w, transpose, row_contiguous(x, dtype), result, pairs);
+  multiply(w, transpose, row_contiguous(x, dtype), result, out.dtype() == bfloat16, pairs);
   if (dtype != out.dtype()) copy_to(result, out.data<void>(), out.dtype());
 }
 

@@ -94,8 +94,8 @@ void QuantizedMatrix::biases(float* out, int64_t row, int64_t first, int64_t cou
 }
 
 void QuantizedMatrix::codes(float* out, int64_t row, int64_t first, int64_t count) const {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(words(row)) + first * format_.bits / 8;
-  quantized_loops().codes[static_cast<int>(code_kind(format_))].decode(out, bytes, count);
+  quantized_loops().codes[static_cast<int>(code_kind(format_))].decode(out, bytes(row, first),
+                                                                       count);
 }
 
 void QuantizedMatrix::unpack(float* out, int64_t row, int64_t first, int64_t count,

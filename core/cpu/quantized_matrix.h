@@ -32,6 +32,10 @@ class QuantizedMatrix {
   /// Scales and biases from a row on, where they are float32 in memory; else null.
   const float* scales_in_place(int64_t row) const { return in_place(scales_, row); }
   const float* biases_in_place(int64_t row) const { return in_place(biases_, row); }
+  /// The packed codes of a row from element `first` on.
+  const uint8_t* bytes(int64_t row, int64_t first) const {
+    return reinterpret_cast<const uint8_t*>(words(row)) + first * format_.bits / 8;
+  }
   /// `count` codes of a row from element `first` on; both multiples of the group.
   void codes(float* out, int64_t row, int64_t first, int64_t count) const;
   /// The elements themselves, in float32. `buffer` holds two floats for each group.

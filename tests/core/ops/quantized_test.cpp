@@ -356,16 +356,32 @@ TEST(QuantizedMatmul, InputsOfAnyMagnitude) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   for (int bits : {4, 8}) {
     const Packed p = packed(random_array({20, 64}, float32), {"affine", 32, bits});
-    const array x = random_array({1, 64}, float32, 9);
-    const auto y = values(p.times(x, true));
-    for (float factor : {0x1p-110f, 0x1p-90f, 0x1p+100f}) {
-      const auto scaled = values(p.times(x * array(factor), true) / array(factor));
-      for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(scaled[i], y[i], 1e-4) << factor;
+    for (int rows : {1, 20}) {
+      const array x = random_array({rows, 64}, float32, 9);
+      const auto y = values(p.times(x, true));
+      for (float factor : {0x1p-110f, 0x1p-90f, 0x1p+100f}) {
+        const auto scaled = values(p.times(x * array(factor), true) / array(factor));
+        for (size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(scaled[i], y[i], 1e-4) << factor;
+      }
+      EXPECT_EQ(values(p.times(zeros({rows, 64}), true)), std::vector<double>(y.size(), 0));
+      for (float bad : {kInf, std::numeric_limits<float>::quiet_NaN()}) {
+        const array spoiled = where(arange(64) == array(40), array(bad), x);
+        for (double v : values(p.times(spoiled, true))) EXPECT_FALSE(std::isfinite(v));
+      }
     }
-    EXPECT_EQ(values(p.times(zeros({1, 64}), true)), std::vector<double>(20, 0));
-    for (float bad : {kInf, std::numeric_limits<float>::quiet_NaN()}) {
-      const array spoiled = where(arange(64) == array(40), array(bad), x);
-      for (double v : values(p.times(spoiled, true))) EXPECT_FALSE(std::isfinite(v));
+  }
+}
+
+TEST(QuantizedMatmul, ProductsLargerThanABlock) {
+  for (Dtype dtype : kFloats) {
+    for (int bits : {3, 4, 8}) {
+      const ShapeElem m = 530, n = 300, k = 1152;
+      const Packed p = packed(random_array({n, k}, dtype, 5), {"affine", 128, bits});
+      const array x = random_array({m, k}, dtype, 7);
+      const array rows = slice(x, {400, 0}, {m, k}, {1, 1});
+      const auto want = product(values(rows), values(p.elements()), m - 400, k, n, true);
+      expect_product(slice(p.times(x, true), {400, 0}, {m, n}, {1, 1}), want, "many rows");
+      expect_product(p.times(rows, true), want, "the last of them");
     }
   }
 }
