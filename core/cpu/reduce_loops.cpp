@@ -145,8 +145,8 @@ struct Extreme {
       const bool greater = acc.re > v.re || (acc.re == v.re && acc.im > v.im);
       return nan || (is_max ? less : greater) ? v : acc;
     } else if constexpr (t == ComputeType::f32 || t == ComputeType::f64) {
-      const bool keep = (is_max ? acc >= v : acc <= v) || acc != acc;
-      return keep ? acc : v;
+      const bool taken = (is_max ? v > acc : v < acc) | (v != v);
+      return taken ? v : acc;
     } else {
       return (is_max ? acc > v : acc < v) ? acc : v;
     }

@@ -87,12 +87,19 @@ class TileRunner {
     void operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(64)); }
   };
 
+  // The value that a load's scratch is filled with, if it is one.
+  struct Filled {
+    const std::byte* value;
+    int64_t count;
+  };
+
   // Slots of loads start as scratch; `own_` remembers it while they point elsewhere.
   void start_loads() {
     for (size_t i = 0; i < plan_.loads.size(); ++i) {
       const TilePlan::Load& load = plan_.loads[i];
       const uint16_t slot = plan_.load_slot(i);
       own_.push_back(slots_[slot]);
+      filled_.push_back({nullptr, 0});
       if (load.is_scalar) {
         fill(load, slots_[slot]);
       } else if (!load.is_flat) {
@@ -124,6 +131,13 @@ class TileRunner {
   }
 
   void gather(const TilePlan::Load& load, size_t i, TileCursor& cursor, int64_t count) {
+    const std::byte* value = cursor.repeated(count);
+    Filled& filled = filled_[i];
+    if (value != nullptr && value == filled.value && count <= filled.count) {
+      cursor.skip(count);
+      return;
+    }
+    filled = {value, count};
     if (const std::byte* at = cursor.adjacent(count)) {
       take(load, i, at, count);
       cursor.skip(count);
@@ -159,6 +173,7 @@ class TileRunner {
   int64_t position_ = 0;
   SmallVector<void*, 12> slots_;
   SmallVector<void*, 6> own_;
+  SmallVector<Filled, 6> filled_;
   std::vector<TileCursor> cursors_;
   std::unique_ptr<std::byte, Free> large_;
   alignas(64) std::byte small_[2048];
@@ -224,6 +239,7 @@ void run_tile_program(const KernelArgs& args) {
     }
   }
   TilePlan plan(*args.program, args.inputs, *args.shape);
+  plan.shorten();
   place_outputs(args, plan);
   const int64_t tile = plan.tile_size(size);
   const int64_t tiles = (size + tile - 1) / tile;

@@ -8,7 +8,7 @@
 #include "mlx/core/cpu/tile_loops.h"
 #include "mlx/core/cpu/tile_math.h"
 
-#if defined(__F16C__)
+#if defined(__F16C__) || defined(__AVX512BW__)
 #include <immintrin.h>
 #endif
 
@@ -110,6 +110,30 @@ MLX_INLINE int64_t trim_octets(Half, float* dst, const float* src, int64_t count
   for (; i + 8 <= count; i += 8) {
     const __m128i halves = _mm256_cvtps_ph(_mm256_loadu_ps(src + i), _MM_FROUND_TO_NEAREST_INT);
     _mm256_storeu_ps(dst + i, _mm256_cvtph_ps(halves));
+  }
+  return i;
+}
+#endif
+#if defined(__AVX512BW__)
+// What to_brain does, in the upper half of each lane.
+MLX_INLINE __m512i brains(const float* src) {
+  const __m512 x = _mm512_loadu_ps(src);
+  const __m512i u = _mm512_castps_si512(x), one = _mm512_set1_epi32(1);
+  const __mmask16 odd = _mm512_test_epi32_mask(u, _mm512_set1_epi32(0x10000));
+  const __m512i below = _mm512_add_epi32(u, _mm512_set1_epi32(0x7FFF));
+  const __m512i rounded = _mm512_mask_add_epi32(below, odd, below, one);
+  const __mmask16 nan = _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q);
+  return _mm512_mask_or_epi32(rounded, nan, u, _mm512_set1_epi32(0x400000));
+}
+MLX_INLINE int64_t narrow_octets(Brain* dst, const float* src, int64_t count) {
+  alignas(64) static constexpr uint16_t kUpper[32] = {1,  3,  5,  7,  9,  11, 13, 15, 17, 19, 21,
+                                                      23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43,
+                                                      45, 47, 49, 51, 53, 55, 57, 59, 61, 63};
+  const __m512i upper = _mm512_load_si512(kUpper);
+  int64_t i = 0;
+  for (; i + 32 <= count; i += 32) {
+    const __m512i words = _mm512_permutex2var_epi16(brains(src + i), upper, brains(src + i + 16));
+    _mm512_storeu_si512(dst + i, words);
   }
   return i;
 }

@@ -154,6 +154,32 @@ TilePlan::TilePlan(const TileProgram& program, std::span<const array> inputs, co
   Planner(*this, program);
 }
 
+void TilePlan::shorten() {
+  if (stores.size() != 1) {
+    return;
+  }
+  if (steps.empty()) {  // widening may write where the result goes
+    if (loads[0].is_flat && loads[0].widen != nullptr && stores[0].narrow == nullptr) {
+      const uint16_t from = load_slot(0);
+      steps.push_back({loads[0].widen, 0, {from, from, from}});
+      loads[0].widen = nullptr;
+      stores[0].slot = 0;
+    }
+    return;
+  }
+  // A trim right before its store: narrowing rounds alike.
+  const Step last = steps.back();
+  const TileLoops& loops = tile_loops();
+  for (int type = 0; type < kNarrowTypes; ++type) {
+    if (loops.narrow[type] == stores[0].narrow && loops.trim[type] == last.run &&
+        last.dst == stores[0].slot) {
+      stores[0].slot = last.src[0];
+      steps.pop_back();
+      return;
+    }
+  }
+}
+
 void TilePlan::set_output(size_t i, void* data, int donor, bool streams) {
   Store& store = stores[i];
   store.data = static_cast<std::byte*>(data);

@@ -38,6 +38,9 @@ struct TilePlan {
 
   TilePlan(const TileProgram& program, std::span<const array> inputs, const Shape& shape);
 
+  /// Leaves out passes that storing makes needless. For plans whose result is stored.
+  void shorten();
+
   /// Where output `i` goes: fresh memory, or that of the flat input `donor`.
   void set_output(size_t i, void* data, int donor, bool streams);
 

@@ -93,6 +93,11 @@ const std::byte* TileCursor::adjacent(int64_t count) const {
   return fits && view_->steps.back() == view_->itemsize ? at_ : nullptr;
 }
 
+const std::byte* TileCursor::repeated(int64_t count) const {
+  const bool fits = view_->sizes.back() - index_.back() >= count;
+  return fits && view_->steps.back() == 0 ? at_ : nullptr;
+}
+
 template <typename Copy>
 void TileCursor::walk(int64_t count, Copy copy) {
   position_ += count;

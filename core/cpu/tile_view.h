@@ -36,6 +36,9 @@ class TileCursor {
   /// The next elements, if `count` of them lie side by side; otherwise null.
   const std::byte* adjacent(int64_t count) const;
 
+  /// The next elements, if all `count` of them are the same one; otherwise null.
+  const std::byte* repeated(int64_t count) const;
+
   void skip(int64_t count) { seek(position_ + count); }
   void read(std::byte* dst, int64_t count);
   void write(const std::byte* src, int64_t count);
