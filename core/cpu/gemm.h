@@ -29,6 +29,11 @@ struct Gemm {
   int64_t c_stride;
   float alpha = 1;
   float beta = 0;
+  /// So many products, their matrices so many elements apart; those of c follow each other.
+  /// Only for bfloat16.
+  int64_t batch = 1;
+  int64_t a_step = 0;
+  int64_t b_step = 0;
 };
 
 /// The dtype that products of `dtype` are computed in on this machine: itself,

@@ -17,11 +17,17 @@ dnnl::stream& onednn_stream() {
 
 namespace {
 
-dnnl::memory memory_of(const GemmOperand& x, int64_t rows, int64_t columns) {
+// Of a batch, if there is one; a step of 0 repeats the matrix.
+dnnl::memory memory_of(const GemmOperand& x, int64_t rows, int64_t columns, int64_t batch,
+                       int64_t step) {
   using Desc = dnnl::memory::desc;
-  const dnnl::memory::dims strides =
-      x.transposed ? dnnl::memory::dims{1, x.stride} : dnnl::memory::dims{x.stride, 1};
-  return {Desc({rows, columns}, dnnl::memory::data_type::bf16, strides), onednn_engine(),
+  dnnl::memory::dims sizes{rows, columns};
+  dnnl::memory::dims strides{x.transposed ? 1 : x.stride, x.transposed ? x.stride : 1};
+  if (batch > 1) {
+    sizes.insert(sizes.begin(), step == 0 ? 1 : batch);
+    strides.insert(strides.begin(), step == 0 ? rows * columns : step);
+  }
+  return {Desc(sizes, dnnl::memory::data_type::bf16, strides), onednn_engine(),
           const_cast<void*>(x.data)};
 }
 
@@ -36,9 +42,9 @@ bool has_gemm_bfloat16() {
 }
 
 void gemm_bfloat16(const Gemm& g) {
-  const dnnl::memory a = memory_of(g.a, g.m, g.k);
-  const dnnl::memory b = memory_of(g.b, g.k, g.n);
-  const dnnl::memory c = memory_of({g.c, g.c_stride, false}, g.m, g.n);
+  const dnnl::memory a = memory_of(g.a, g.m, g.k, g.batch, g.a_step);
+  const dnnl::memory b = memory_of(g.b, g.k, g.n, g.batch, g.b_step);
+  const dnnl::memory c = memory_of({g.c, g.c_stride, false}, g.m, g.n, g.batch, g.m * g.n);
   dnnl::primitive_attr attributes;
   if (g.alpha != 1) {
     attributes.set_output_scales(0, {g.alpha});

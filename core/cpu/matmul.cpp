@@ -4,10 +4,13 @@
 #include "mlx/core/cpu/matmul.h"
 
 #include <algorithm>
+#include <optional>
+#include <vector>
 
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/gemm.h"
 #include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/wide_rows.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/matmul_ops.h"
 
@@ -19,6 +22,13 @@ constexpr int64_t kGrain = 1 << 16;
 // Multiplications of bfloat16 that are worth a call of oneDNN: below, converting
 // to float32 and back is faster.
 constexpr int64_t kMinBfloat16 = 1 << 18;
+// Multiplications of bfloat16 from which on a call of oneDNN for each matrix of a batch is faster.
+constexpr int64_t kMaxBatched = 1 << 23;
+// Rows up to which a matrix is widened in strips, and elements of a strip: of its rows, or of
+// pieces of them, which should be longer.
+constexpr int64_t kStripRows = 32;
+constexpr int64_t kStripElements = 1 << 16;
+constexpr int64_t kPieceElements = 1 << 18;
 
 array materialize(const array& src, Dtype dtype) {
   array out = make_array(src.shape(), dtype);
@@ -100,6 +110,19 @@ bool is_shared(const Operand& b, const Shape& out) {
   return true;
 }
 
+// The bytes between matrices, if they are the same all over the batch.
+std::optional<int64_t> batch_step(const Operand& x, const Shape& out) {
+  if (is_shared(x, out)) return 0;
+  std::optional<int64_t> step;
+  int64_t inner = 1;  // matrices
+  for (size_t i = x.batch.size(); i-- > 0; inner *= out[i]) {
+    if (out[i] == 1) continue;
+    if (!step) step = x.batch[i];
+    if (x.batch[i] == 0 || x.batch[i] != *step * inner) return std::nullopt;
+  }
+  return step;
+}
+
 // Where the matrix number `index` of the batch begins.
 int64_t batch_offset(const Operand& x, const Shape& out, int64_t index) {
   int64_t bytes = 0;
@@ -110,13 +133,46 @@ int64_t batch_offset(const Operand& x, const Shape& out, int64_t index) {
   return bytes;
 }
 
+// A few rows times a large matrix of 16-bit floats: strips of it are widened and multiplied at
+// once, so that it is never all there in float32.
+bool is_worth_strips(const array& a, const array& b, Dtype dtype) {
+  const bool narrow = b.dtype() == float16 || b.dtype() == bfloat16;
+  return dtype == float32 && narrow && a.dtype() != float32 && b.ndim() == 2 &&
+         static_cast<int64_t>(a.size()) <= kStripRows * b.shape(0) &&
+         static_cast<int64_t>(b.size()) >= 4 * kStripElements;
+}
+
+void multiply_strips(const Gemm& all, const Operand& b) {
+  const WideReader<float> reader(b.matrices);
+  const int64_t elements = b.transposed ? kStripElements : kPieceElements;
+  const int64_t width = std::max<int64_t>(16, elements / std::max<int64_t>(1, all.k));
+  const int64_t strips = (all.n + width - 1) / width;
+  parallel_for(strips, 1, [&](int64_t begin, int64_t end) {
+    std::vector<float> strip(static_cast<size_t>(width * all.k));
+    for (int64_t s = begin; s < end; ++s) {
+      const int64_t first = s * width, columns = std::min(width, all.n - first);
+      const int64_t rows = b.transposed ? columns : all.k, count = b.transposed ? all.k : columns;
+      for (int64_t r = 0; r < rows; ++r) {
+        const int64_t from = b.transposed ? (first + r) * b.stride : r * b.stride + first;
+        reader.read(from, count, strip.data() + r * count);
+      }
+      Gemm g = all;
+      g.n = columns;
+      g.b = {strip.data(), count, b.transposed};
+      g.c = static_cast<float*>(all.c) + first;
+      gemm(g);
+    }
+  });
+}
+
 // out = alpha a b + beta out; `out` is row-contiguous.
 void multiply(const array& left, const array& right, array& out, float alpha, float beta) {
   const Dtype dtype = out.dtype();
   const Shape& shape = out.shape();
   const size_t batch_axes = shape.size() - 2;
   const Operand a = make_operand(left, dtype, batch_axes);
-  const Operand b = make_operand(right, dtype, batch_axes);
+  const bool strips = is_worth_strips(left, right, dtype);
+  const Operand b = make_operand(right, strips ? right.dtype() : dtype, batch_axes);
   Gemm one{.dtype = dtype,
            .m = shape[batch_axes],
            .n = shape[batch_axes + 1],
@@ -132,6 +188,17 @@ void multiply(const array& left, const array& right, array& out, float alpha, fl
     one.m *= count;
     count = 1;
   }
+  if (strips) return multiply_strips(one, b);  // a was widened, so it is tall
+  const int64_t work = std::max<int64_t>(1, one.m * one.n * one.k);
+  if (dtype == bfloat16 && count > 1 && work < kMaxBatched) {
+    const auto a_step = batch_step(a, shape), b_step = batch_step(b, shape);
+    if (a_step && b_step) {
+      one.batch = count;
+      one.a_step = *a_step / dtype.size();
+      one.b_step = *b_step / dtype.size();
+      return gemm(one);
+    }
+  }
   const auto run = [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       Gemm g = one;
@@ -141,7 +208,6 @@ void multiply(const array& left, const array& right, array& out, float alpha, fl
       gemm(g);
     }
   };
-  const int64_t work = std::max<int64_t>(1, one.m * one.n * one.k);
   if (count >= 4 * thread_count()) {
     parallel_for(count, std::max<int64_t>(1, kGrain / work), run);
   } else {
@@ -154,7 +220,7 @@ void run(const array* c, const array& a, const array& b, array& out, float alpha
   if (out.size() == 0) {
     return;
   }
-  const bool small = a.shape(-2) * a.shape(-1) * b.shape(-1) < kMinBfloat16;
+  const bool small = static_cast<int64_t>(out.size()) * a.shape(-1) < kMinBfloat16;
   const Dtype dtype = small && out.dtype() == bfloat16 ? float32 : gemm_dtype(out.dtype());
   array result = out;
   if (dtype != out.dtype()) {

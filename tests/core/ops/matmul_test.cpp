@@ -138,20 +138,22 @@ TEST_P(Matmul, ReadsAnyLayout) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Matmul,
-    testing::Values(Case{"Square", {16, 16}, {16, 16}}, Case{"Odd", {3, 7}, {7, 5}},
-                    Case{"OneElement", {1, 1}, {1, 1}}, Case{"Row", {1, 33}, {33, 17}},
-                    Case{"Column", {33, 17}, {17, 1}}, Case{"OuterProduct", {5, 1}, {1, 6}},
-                    Case{"Blocks", {130, 67}, {67, 129}},
-                    Case{"BatchOfBlocks", {3, 65, 70}, {3, 70, 66}},
-                    Case{"Long", {4, 1000}, {1000, 3}}, Case{"Batch", {3, 4, 5}, {3, 5, 2}},
-                    Case{"ManySmall", {70, 2, 3}, {70, 3, 2}},
-                    Case{"SharedRight", {6, 4, 5}, {5, 3}}, Case{"SharedLeft", {4, 5}, {6, 5, 3}},
-                    Case{"RowsSharedRight", {9, 1, 5}, {5, 3}},
-                    Case{"BroadcastBatch", {2, 1, 3, 4}, {5, 4, 2}},
-                    Case{"BroadcastBoth", {3, 1, 2, 4}, {1, 6, 4, 2}},
-                    Case{"EmptyInside", {3, 0}, {0, 4}}, Case{"EmptyInsideRow", {1, 0}, {0, 4}},
-                    Case{"EmptyInsideBatch", {2, 3, 0}, {2, 0, 4}}, Case{"NoRows", {0, 3}, {3, 4}},
-                    Case{"NoColumns", {3, 4}, {4, 0}}, Case{"NoBatch", {0, 3, 4}, {0, 4, 2}}),
+    testing::Values(
+        Case{"Square", {16, 16}, {16, 16}}, Case{"Odd", {3, 7}, {7, 5}},
+        Case{"OneElement", {1, 1}, {1, 1}}, Case{"Row", {1, 33}, {33, 17}},
+        Case{"Column", {33, 17}, {17, 1}}, Case{"OuterProduct", {5, 1}, {1, 6}},
+        Case{"Blocks", {130, 67}, {67, 129}}, Case{"BatchOfBlocks", {3, 65, 70}, {3, 70, 66}},
+        Case{"Long", {4, 1000}, {1000, 3}}, Case{"Batch", {3, 4, 5}, {3, 5, 2}},
+        Case{"ManySmall", {70, 2, 3}, {70, 3, 2}},
+        Case{"ManyOfSomeSize", {24, 20, 32}, {24, 32, 33}},
+        Case{"ManyBroadcastBatch", {3, 8, 20, 32}, {8, 32, 33}},
+        Case{"ManySharedLeft", {20, 32}, {24, 32, 33}}, Case{"FewRowsOfMany", {3, 512}, {512, 530}},
+        Case{"SharedRight", {6, 4, 5}, {5, 3}}, Case{"SharedLeft", {4, 5}, {6, 5, 3}},
+        Case{"RowsSharedRight", {9, 1, 5}, {5, 3}}, Case{"BroadcastBatch", {2, 1, 3, 4}, {5, 4, 2}},
+        Case{"BroadcastBoth", {3, 1, 2, 4}, {1, 6, 4, 2}}, Case{"EmptyInside", {3, 0}, {0, 4}},
+        Case{"EmptyInsideRow", {1, 0}, {0, 4}}, Case{"EmptyInsideBatch", {2, 3, 0}, {2, 0, 4}},
+        Case{"NoRows", {0, 3}, {3, 4}}, Case{"NoColumns", {3, 4}, {4, 0}},
+        Case{"NoBatch", {0, 3, 4}, {0, 4, 2}}),
     [](const auto& info) { return info.param.name; });
 
 TEST(MatmulBatch, ReadsBroadcastViews) {
