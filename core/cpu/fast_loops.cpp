@@ -42,9 +42,8 @@ MLX_INLINE Statistics<T> statistics(const T* x, const NormRow<T>& row) {
     const T d = x[i] - mean;
     return d * d;
   });
-  const T power = squares / n + row.eps;
-  return {mean, T(1) / (sizeof(T) == 4 ? static_cast<T>(__builtin_sqrtf(static_cast<float>(power)))
-                                       : static_cast<T>(__builtin_sqrt(power)))};
+  const double power = static_cast<double>(squares / n) + static_cast<double>(row.eps);
+  return {mean, static_cast<T>(1 / __builtin_sqrt(power))};
 }
 
 // One rounding, on every machine: those without the instruction call a function.

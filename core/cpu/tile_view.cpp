@@ -9,15 +9,18 @@ namespace {
 template <typename T>
 void copy_strided(std::byte* dst, int64_t dst_step, const std::byte* src, int64_t src_step,
                   int64_t count) {
-  T value;
-  if (src_step == 0 && dst_step == sizeof(T)) {
-    std::memcpy(&value, src, sizeof value);
-    std::fill_n(reinterpret_cast<T*>(dst), count, value);
-    return;
-  }
   for (int64_t i = 0; i < count; ++i) {
+    T value;
     std::memcpy(&value, src + i * src_step, sizeof value);
     std::memcpy(dst + i * dst_step, &value, sizeof value);
+  }
+}
+
+// Copies of one element, side by side: what is there is doubled.
+void repeat(std::byte* dst, const std::byte* src, int64_t bytes, int64_t itemsize) {
+  std::memcpy(dst, src, static_cast<size_t>(itemsize));
+  for (int64_t done = itemsize; done < bytes; done *= 2) {
+    std::memcpy(dst + done, dst, static_cast<size_t>(std::min(done, bytes - done)));
   }
 }
 
@@ -27,6 +30,9 @@ void copy_row(std::byte* dst, int64_t dst_step, const std::byte* src, int64_t sr
   if (dst_step == itemsize && src_step == itemsize) {
     std::memcpy(dst, src, static_cast<size_t>(count * itemsize));
     return;
+  }
+  if (dst_step == itemsize && src_step == 0) {
+    return repeat(dst, src, count * itemsize, itemsize);
   }
   switch (itemsize) {
     case 1:
