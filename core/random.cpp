@@ -6,9 +6,11 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/formula.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/random_ops.h"
+#include "mlx/core/threefry.h"
 
 namespace mlx::core {
 
@@ -26,8 +28,11 @@ Mapped vmap_bits(const VmapArgs& args) { return map_in_front(kRandomBits, args, 
 
 }  // namespace
 
-constinit const Op kRandomBits{
-    .name = "RandomBits", .infer = infer_bits, .vmap = vmap_bits, .holds_sizes = kAlways};
+constinit const Op kRandomBits{.name = "RandomBits",
+                               .infer = infer_bits,
+                               .vjp = vjp_zeros,
+                               .vmap = vmap_bits,
+                               .holds_sizes = kAlways};
 
 }  // namespace mlx::core
 
@@ -45,10 +50,15 @@ KeySequence::KeySequence(uint64_t seed) : key_(random::key(seed)) {}
 
 void KeySequence::seed(uint64_t seed) { key_ = random::key(seed); }
 
+// As split() does, but without a graph, which would grow with each number drawn.
 array KeySequence::next() {
-  auto [rest, out] = random::split(key_);
-  key_ = rest;
-  return out;
+  const auto* key = key_.data<uint32_t>();
+  uint32_t rest[2] = {0, 1}, out[2] = {2, 3};
+  for (int i : {0, 1}) {
+    threefry(key[0], key[1], rest[i], out[i]);
+  }
+  key_ = array({rest[0], rest[1]}, Shape{2}, uint32);
+  return array({out[0], out[1]}, Shape{2}, uint32);
 }
 
 KeySequence& KeySequence::default_() {
