@@ -3,7 +3,7 @@
 // Functions in files: the graph of a function, with its constants, which other
 // programs call without the code that made it.
 //
-// The files (.mlxfn) have MLX's layout; docs/exporting.md says which functions
+// The files (.mlxfn) have MLX's layout; docs/guide/exporting.md says which functions
 // it can import from here and the reverse.
 
 #include <cstdint>

@@ -89,7 +89,13 @@ void add_step(const ExportedStep& step, Values& values) {
   require(count >= row.min_inputs && (row.max_inputs == io::kAnyNumber || count <= row.max_inputs),
           "[import_function] Number of inputs of ", step.name, ": got ", count, ", expected ",
           row.min_inputs, row.max_inputs == row.min_inputs ? "." : " or more.");
-  const Args results = call_step(step, row, values);
+  const Args results = [&] {
+    try {
+      return call_step(step, row, values);
+    } catch (const std::out_of_range& error) {  // of an axis or a position
+      throw_invalid("[import_function] ", step.name, ": ", error.what());
+    }
+  }();
   for (size_t i = 0; i < results.size(); ++i) {
     if (step.name == "Broadcast") {
       values.set_broadcast(step.outputs[i], results[i], values.get(step.inputs[0]));
