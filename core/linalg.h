@@ -10,9 +10,10 @@
 //         not square where it must be, another dtype; std::runtime_error from
 //         eval for a singular matrix or an iteration that does not converge,
 //         naming the matrix of the batch.
-// Grad:   wherever the result is a differentiable function of the input;
-//         not for complex64. Where singular or eigenvalues are equal the
-//         vectors are no function of the matrix, and such pairs contribute nothing.
+// Grad:   wherever the result is a differentiable function of the input. Where
+//         singular or eigenvalues are equal the vectors are no function of the
+//         matrix, and such pairs contribute nothing. Complex vectors have any
+//         phase: right for results that do not depend on it.
 
 #include <optional>
 #include <string>
@@ -95,7 +96,7 @@ array solve_triangular(const array& a, const array& b, bool upper = false, Strea
 array cross(const array& a, const array& b, int axis = -1, StreamOrDevice s = {});
 
 /// Eigenvalues and right eigenvectors (columns of length 1). complex64 results.
-/// Dtypes: also complex64. Grad: none.
+/// Dtypes: also complex64. Grad: in single precision; for matrices with as many vectors as rows.
 std::pair<array, array> eig(const array& a, StreamOrDevice s = {});
 array eigvals(const array& a, StreamOrDevice s = {});
 

@@ -9,6 +9,7 @@
 #include "mlx/core/cpu/hadamard_loops.h"
 #include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/matmul.h"
+#include "mlx/core/cpu/matrix_view.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/tile_loops.h"
 #include "mlx/core/graph/node.h"
@@ -43,6 +44,10 @@ std::span<const uint32_t> negative_bits(int64_t n) {
   return {};
 }
 
+bool is_negative(std::span<const uint32_t> bits, int64_t row, int64_t column) {
+  return (bits[static_cast<size_t>(row)] >> column & 1) != 0;
+}
+
 template <typename T>
 class Transform {
  public:
@@ -50,11 +55,11 @@ class Transform {
       : n_(n), scale_(static_cast<T>(attrs.scale)), row_(row) {
     const std::span<const uint32_t> bits = negative_bits(n);
     order_ = std::max<int64_t>(1, static_cast<int64_t>(bits.size()));
-    for (size_t r = 0; r < bits.size(); ++r) {
-      for (size_t c = 0; c < bits.size(); ++c) {
-        const bool negative = attrs.transposed ? bits[c] >> r & 1 : bits[r] >> c & 1;
-        matrix_.push_back(negative ? T{-1} : T{1});
-      }
+    for (int64_t i = 0; order_ > 1 && i < order_ * order_; ++i) {
+      const int64_t row = i / order_, column = i % order_;
+      const bool negative =
+          attrs.transposed ? is_negative(bits, column, row) : is_negative(bits, row, column);
+      matrix_.push_back(negative ? T{-1} : T{1});
     }
   }
 
@@ -101,6 +106,39 @@ void transform_narrow_rows(const array& in, array& out, const Transform<float>& 
   });
 }
 
+template <typename T>
+void write_matrix(array& out, std::span<const uint32_t> bits, double scale) {
+  const int64_t n = out.shape(0), length = n / static_cast<int64_t>(bits.size());
+  for (int64_t i = 0; i < n * n; ++i) {
+    const int64_t row = i / n, column = i % n;
+    const auto both = static_cast<uint64_t>(row % length & column % length);
+    const bool negative =
+        is_negative(bits, row / length, column / length) != (std::popcount(both) % 2 != 0);
+    out.data<T>()[i] = static_cast<T>(negative ? -scale : scale);
+  }
+}
+
+// Rows too short for the loops, as one product with the matrix.
+void multiply_rows(const array& in, array& out, const HadamardAttrs& attrs) {
+  compute_in(sum_dtype(out.dtype()), out, [&](array& result) {
+    const Dtype dtype = result.dtype();
+    const int64_t n = in.shape(-1);
+    const array x = row_contiguous(in, dtype);
+    array matrix = make_array({n, n}, dtype);
+    allocate(matrix);
+    dtype == float64 ? write_matrix<double>(matrix, negative_bits(n), attrs.scale)
+                     : write_matrix<float>(matrix, negative_bits(n), attrs.scale);
+    gemm({.dtype = dtype,
+          .m = static_cast<int64_t>(in.size()) / n,
+          .n = n,
+          .k = n,
+          .a = {x.data<void>(), n, false},
+          .b = {matrix.data<void>(), n, !attrs.transposed},
+          .c = result.data<void>(),
+          .c_stride = n});
+  });
+}
+
 }  // namespace
 
 void hadamard(const KernelArgs& args) {
@@ -108,9 +146,12 @@ void hadamard(const KernelArgs& args) {
   const auto& attrs = args.attrs.get<HadamardAttrs>();
   array& out = args.outputs[0];
   const array in = row_contiguous(args.inputs[0]);
+  const int64_t n = in.shape(-1), order = static_cast<int64_t>(negative_bits(n).size());
+  if (in.size() > 0 && order > 1 && n / order < kMinHadamardLength) {
+    return multiply_rows(in, out, attrs);
+  }
   allocate(out);
   if (in.size() == 0) return;
-  const int64_t n = in.shape(-1);
   if (in.dtype() == float64) {
     transform_rows<double>(in, out, {n, attrs, loops.row_f64});
   } else if (in.dtype() == float32) {

@@ -127,17 +127,11 @@ void multiply(const HadamardRow<T>& row) {
   for (int64_t r = 0; r < row.order; ++r) {
     const T* factors = row.matrix + r * row.order;
     T* to = row.x + r * row.length;
-    int64_t j = 0;
-    for (; j + lanes <= row.length; j += lanes) {
+    for (int64_t j = 0; j < row.length; j += lanes) {
       Vector<T> sum = {};
       for (int64_t c = 0; c < row.order; ++c)
         sum += factors[c] * at(row.spare + c * row.length + j);
       at(to + j) = sum;
-    }
-    for (; j < row.length; ++j) {
-      T sum = 0;
-      for (int64_t c = 0; c < row.order; ++c) sum += factors[c] * row.spare[c * row.length + j];
-      to[j] = sum;
     }
   }
 }

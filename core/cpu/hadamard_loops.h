@@ -6,6 +6,9 @@
 
 namespace mlx::core::cpu {
 
+/// With an order beyond 1, the shortest length that the loops take.
+inline constexpr int64_t kMinHadamardLength = 16;
+
 /// A row of order * length elements.
 template <typename T>
 struct HadamardRow {

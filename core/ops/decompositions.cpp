@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "mlx/core/base/error.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
@@ -10,16 +9,13 @@
 #include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul.h"
+#include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/shape.h"
 
 namespace mlx::core {
 namespace {
 
 Dtype real_of(Dtype dtype) { return dtype == complex64 ? float32 : dtype; }
-
-void require_real(const array& a, const char* op) {
-  require(a.dtype() != complex64, "[", op, "] No derivative for complex64.");
-}
 
 // 1 / (x[j] - x[i]), and 0 where they are equal: there vectors are no function
 // of the matrix.
@@ -41,18 +37,26 @@ std::vector<Type> infer_svd(Inputs in, const Attrs& attrs) {
           Type{linalg::batch_and(in[0], {n, n}), dtype}};
 }
 
-// With dP = U^T dA V and s filled up with zeros, dU = U W where
-// W[i][j] = (dP[i][j] s[j] + s[i] dP[j][i]) / (s[j]^2 - s[i]^2), and dV alike;
-// this is the adjoint (Giles 2008, for the square case).
+// With dP = U* dA V and s filled up with zeros, dU = U W where W[i][j] =
+// (dP[i][j] s[j] + s[i] conj(dP[j][i])) / (s[j]^2 - s[i]^2), and dV alike; this is
+// the adjoint (Giles 2008, for the square case).
 array rotation_cotangent(const array& x, const array& g, const array& s, Stream stream) {
   const array f = inverse_differences(square(s, stream), stream);
-  const array product = matmul(linalg::transposed(x, stream), g, stream);
-  return multiply(f, subtract(product, linalg::transposed(product, stream), stream), stream);
+  const array product = matmul(linalg::adjoint(x, stream), g, stream);
+  return multiply(f, subtract(product, linalg::adjoint(product, stream), stream), stream);
+}
+
+// Of complex vectors: U turns in its own directions too, W[i][i] = i Im(dP[i][i]) / s[i],
+// as far as results do not depend on the phases.
+array phase_cotangent(const array& u, const array& g, const array& values, Stream s) {
+  const ShapeElem k = values.shape(-1);
+  const array along = sum(multiply(conjugate(u, s), g, s), -2, false, s);
+  const array turn = divide(linalg::resized(imag(along, s), {k}, s), values, s);
+  return multiply(turn, array(complex64_t(0, 1)), s);
 }
 
 Arrays vjp_svd(const VjpArgs& args) {
   const array& a = args.inputs[0];
-  require_real(a, "linalg::svd");
   const Stream s = args.stream;
   const ShapeElem m = a.shape(-2), n = a.shape(-1);
   const bool vectors = args.attrs.get<VectorsAttrs>().vectors;
@@ -60,16 +64,19 @@ Arrays vjp_svd(const VjpArgs& args) {
                              : make_nodes(kSvd, {a}, Attrs(VectorsAttrs{true}), s);
   const array &u = usv[0], &values = usv[1], &vt = usv[2];
   const array g_values = args.cotangents[vectors ? 1 : 0];
-  array inner = linalg::resized(linalg::diagonal_matrix(g_values, s), {m, n}, s);
+  array diagonal = g_values;
+  if (vectors && a.dtype() == complex64) {
+    diagonal = add(g_values, phase_cotangent(u, args.cotangents[0], values, s), s);
+  }
+  array inner = linalg::resized(linalg::diagonal_matrix(diagonal, s), {m, n}, s);
   if (vectors) {
     const array s_m = linalg::resized(values, {m}, s), s_n = linalg::resized(values, {n}, s);
     const array of_u =
         multiply(rotation_cotangent(u, args.cotangents[0], s_m, s), expand_dims(s_m, -2, s), s);
-    const array of_v =
-        multiply(expand_dims(s_n, -1, s),
-                 rotation_cotangent(linalg::transposed(vt, s),
-                                    linalg::transposed(args.cotangents[2], s), s_n, s),
-                 s);
+    const array of_v = multiply(
+        expand_dims(s_n, -1, s),
+        rotation_cotangent(linalg::adjoint(vt, s), linalg::adjoint(args.cotangents[2], s), s_n, s),
+        s);
     inner =
         add(inner, add(linalg::resized(of_u, {m, n}, s), linalg::resized(of_v, {m, n}, s), s), s);
   }
@@ -90,14 +97,13 @@ std::vector<Type> infer_eigh(Inputs in, const Attrs& attrs) {
 
 Arrays vjp_eigh(const VjpArgs& args) {
   const array& a = args.inputs[0];
-  require_real(a, "linalg::eigh");
   const Stream s = args.stream;
   EighAttrs attrs = args.attrs.get<EighAttrs>();
   const bool vectors = attrs.vectors;
   attrs.vectors = true;
   const Arrays wv = vectors ? Arrays(args.outputs.begin(), args.outputs.end())
                             : make_nodes(kEigh, {a}, Attrs(attrs), s);
-  const array &w = wv[0], &v = wv[1], vt = linalg::transposed(v, s);
+  const array &w = wv[0], &v = wv[1], vt = linalg::adjoint(v, s);
   array inner = linalg::diagonal_matrix(args.cotangents[0], s);
   if (vectors) {
     inner =
@@ -114,6 +120,26 @@ std::vector<Type> infer_eig(Inputs in, const Attrs& attrs) {
   if (attrs.get<VectorsAttrs>().vectors)
     out.push_back({linalg::batch_and(in[0], {n, n}), complex64});
   return out;
+}
+
+// dV = V W with W[i][j] = dP[i][j] / (w[j] - w[i]) for dP = V^-1 dA V, where W[i][i]
+// keeps the length of the column at 1; this is the adjoint.
+Arrays vjp_eig(const VjpArgs& args) {
+  const array& a = args.inputs[0];
+  const Stream s = args.stream;
+  const bool vectors = args.attrs.get<VectorsAttrs>().vectors;
+  const Arrays wv = vectors ? Arrays(args.outputs.begin(), args.outputs.end())
+                            : make_nodes(kEig, {a}, Attrs(VectorsAttrs{true}), s);
+  const array &w = wv[0], &v = wv[1], vt = linalg::adjoint(v, s);
+  array inner = linalg::diagonal_matrix(args.cotangents[0], s);
+  if (vectors) {
+    const array& g = args.cotangents[1];
+    const array along = real(sum(multiply(conjugate(v, s), g, s), -2, true, s), s);
+    const array across = matmul(vt, subtract(g, multiply(v, along, s), s), s);
+    inner = add(inner, multiply(inverse_differences(conjugate(w, s), s), across, s), s);
+  }
+  const array of_a = linalg::solved_complex(vt, matmul(inner, vt, s), s);
+  return {astype(a.dtype() == complex64 ? of_a : real(of_a, s), a.dtype(), s)};
 }
 
 Mapped vmap_eig(const VmapArgs& args) { return map_in_front(kEig, args, args.attrs); }
@@ -161,7 +187,7 @@ Mapped vmap_qr(const VmapArgs& args) { return map_in_front(kQr, args, args.attrs
 constinit const Op kSvd{.name = "SVD", .infer_all = infer_svd, .vjp = vjp_svd, .vmap = vmap_svd};
 constinit const Op kEigh{
     .name = "Eigh", .infer_all = infer_eigh, .vjp = vjp_eigh, .vmap = vmap_eigh};
-constinit const Op kEig{.name = "Eig", .infer_all = infer_eig, .vmap = vmap_eig};
+constinit const Op kEig{.name = "Eig", .infer_all = infer_eig, .vjp = vjp_eig, .vmap = vmap_eig};
 constinit const Op kQr{.name = "QRF", .infer_all = infer_qr, .vjp = vjp_qr, .vmap = vmap_qr};
 
 }  // namespace mlx::core

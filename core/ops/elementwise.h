@@ -131,7 +131,7 @@ array positive(const array& a, StreamOrDevice s = {});
 array negative(const array& a, StreamOrDevice s = {});
 array operator-(const array& a);
 
-/// -1, 0 or 1; for complex z / |z|; 0 for NaN.
+/// -1, 0 or 1; for complex z / |z|; 0 for NaN. Grad: none; for complex of the direction.
 array sign(const array& a, StreamOrDevice s = {});
 
 /// Whether the element is 0.

@@ -18,6 +18,15 @@ using Rule = Cotangent (*)(Inputs in, const array& y, const array& g);
 constexpr std::nullopt_t zero = std::nullopt;
 array like(const array& y, double value) { return array(value, y.dtype()); }
 
+// A real sign is constant. A complex one, y = x / |x|, turns with the part of dx
+// across it.
+Cotangent of_direction(const array& x, const array& y, const array& g) {
+  if (x.dtype() != complex64) return zero;
+  const array across = g - conjugate(y) * real(y * g);
+  const array size = abs(x), none = array(0, complex64);
+  return where(size == array(0.0f), none, across / where(size == array(0.0f), array(1.0f), size));
+}
+
 #define RULE(names, cotangent)                                                                   \
   [](Inputs in, [[maybe_unused]] const array& y, [[maybe_unused]] const array& g) -> Cotangent { \
     names return cotangent;                                                                      \

@@ -51,4 +51,12 @@ Mapped vmap_of_formula(Formula formula, const VmapArgs& args) {
       Arrays(args.inputs.begin(), args.inputs.end())));
 }
 
+Arrays vjp_zeros(const VjpArgs& args) {
+  Arrays out;
+  for (const int i : args.argnums) {
+    out.push_back(zeros_like(args.inputs[static_cast<size_t>(i)], args.stream));
+  }
+  return out;
+}
+
 }  // namespace mlx::core

@@ -28,4 +28,8 @@ Mapped vmap_by(const VmapArgs& args) {
   return vmap_of_formula(formula, args);
 }
 
+/// The vjp of what does not change with small changes of the inputs, like indices
+/// and codes: zeros.
+Arrays vjp_zeros(const VjpArgs& args);
+
 }  // namespace mlx::core

@@ -1,5 +1,6 @@
 #include "mlx/core/ops/linalg_matrices.h"
 
+#include "mlx/core/linalg.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/linalg_ops.h"
@@ -16,8 +17,10 @@ Shape batch_and(const array& a, std::initializer_list<ShapeElem> sizes) {
 
 array transposed(const array& a, Stream s) { return swapaxes(a, -1, -2, s); }
 
+array adjoint(const array& a, Stream s) { return conjugate(transposed(a, s), s); }
+
 array symmetric_part(const array& a, Stream s) {
-  return multiply(add(a, transposed(a, s), s), array(0.5, a.dtype()), s);
+  return multiply(add(a, adjoint(a, s), s), array(0.5, a.dtype()), s);
 }
 
 array diagonal_matrix(const array& x, Stream s) {
@@ -39,6 +42,16 @@ array columns(const array& a, ShapeElem from, ShapeElem to, Stream s) {
   start.back() = from;
   stop.back() = to;
   return slice(a, start, stop, s);
+}
+
+array solved_complex(const array& a, const array& b, Stream s) {
+  const int n = static_cast<int>(a.shape(-1));
+  const array re = real(a, s), im = imag(a, s);
+  const array whole =
+      concatenate({concatenate({re, negative(im, s)}, -1, s), concatenate({im, re}, -1, s)}, -2, s);
+  const array x = solve(whole, concatenate({real(b, s), imag(b, s)}, -2, s), s);
+  const Arrays parts = split(x, Shape{n}, -2, s);
+  return add(parts[0], multiply(parts[1], array(complex64_t(0, 1)), s), s);
 }
 
 array solved_triangular(const array& a, const array& b, bool upper, Stream s) {

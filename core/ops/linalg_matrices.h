@@ -13,7 +13,9 @@ namespace mlx::core::linalg {
 Shape batch_and(const array& a, std::initializer_list<ShapeElem> sizes);
 
 array transposed(const array& a, Stream s);
-/// (a + a^T) / 2
+/// The conjugate of the transpose.
+array adjoint(const array& a, Stream s);
+/// (a + a^T) / 2, with the adjoint for complex numbers.
 array symmetric_part(const array& a, Stream s);
 /// Vectors as diagonals: [..., n] -> [..., n, n].
 array diagonal_matrix(const array& x, Stream s);
@@ -22,6 +24,8 @@ array resized(const array& a, std::initializer_list<ShapeElem> sizes, Stream s);
 /// Columns `from` to before `to`.
 array columns(const array& a, ShapeElem from, ShapeElem to, Stream s);
 
+/// x with a x = b for complex64, by float32 matrices of twice the size.
+array solved_complex(const array& a, const array& b, Stream s);
 /// x with a x = b for a triangular `a`, without checks.
 array solved_triangular(const array& a, const array& b, bool upper, Stream s);
 

@@ -6,6 +6,7 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/formula.h"
 #include "mlx/core/ops/indexing.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/quantized_ops.h"
@@ -242,8 +243,10 @@ constinit const Op kRoundTrip{.name = "QuantizeRoundTrip",
                               .vjp = vjp_round_trip,
                               .vmap = vmap_round_trip,
                               .holds_sizes = kAlways};
-constinit const Op kToFp8{.name = "ToFP8", .infer = infer_to_fp8, .vmap = vmap_to_fp8};
-constinit const Op kFromFp8{.name = "FromFP8", .infer = infer_from_fp8, .vmap = vmap_from_fp8};
+constinit const Op kToFp8{
+    .name = "ToFP8", .infer = infer_to_fp8, .vjp = vjp_zeros, .vmap = vmap_to_fp8};
+constinit const Op kFromFp8{
+    .name = "FromFP8", .infer = infer_from_fp8, .vjp = vjp_zeros, .vmap = vmap_from_fp8};
 
 array quantized_codes(const QuantFormat& format, const array& w, Stream s) {
   Shape groups = w.shape();

@@ -113,7 +113,7 @@ array gather_qqmm(const array& x, const array& w,
                   bool sorted_indices = false, StreamOrDevice s = {});
 
 /// From and to e4m3, as uint8: rounded to nearest even, saturated at 448, NaN to 448 too. The
-/// codes 0x7F and 0xFF are NaN. Grad: none.
+/// codes 0x7F and 0xFF are NaN. Grad: none (zeros).
 /// Errors: std::invalid_argument for other dtypes than uint8 on that side and floating-point ones
 ///         on the other.
 array from_fp8(array x, Dtype dtype, StreamOrDevice s = {});

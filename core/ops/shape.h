@@ -232,7 +232,7 @@ array number_of_elements(const array& a, std::vector<int> axes, bool inverted, D
 
 /// The same bytes read as another dtype; the last axis grows or shrinks.
 /// Errors: std::invalid_argument if its bytes do not divide, or for a scalar of another size.
-/// Grad: none.
+/// Grad: of complex64 as float32 and back; else none.
 array view(const array& a, const Dtype& dtype, StreamOrDevice s = {});
 
 /// Shifted along axes, what leaves at one end returns at the other; without axes,

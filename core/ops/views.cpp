@@ -185,6 +185,15 @@ Type infer_view(Inputs in, const Attrs& attrs) {
   return {std::move(shape), dtype};
 }
 
+// Complex numbers as their parts and back; all other views are no functions of numbers.
+Arrays vjp_view(const VjpArgs& args) {
+  const Dtype from = args.inputs[0].dtype(), to = args.attrs.get<ViewAttrs>().dtype;
+  const bool parts = (from == complex64 && to == float32) || (from == float32 && to == complex64);
+  require(parts, "[view] No derivative: got ", from, " viewed as ", to,
+          ", expected complex64 as float32 or float32 as complex64.");
+  return {view(args.cotangents[0], from, args.stream)};
+}
+
 Mapped vmap_view(const VmapArgs& args) { return map_in_front(kView, args, args.attrs); }
 
 // ---- depends: the first inputs, once the last have been computed
@@ -247,7 +256,7 @@ constinit const Op kCopy{
     .name = "Copy", .infer = infer_same, .vjp = vjp_identity, .vmap = vmap_copy, .run = run_copy};
 constinit const Op kContiguous{
     .name = "Contiguous", .infer = infer_same, .vjp = vjp_identity, .vmap = vmap_contiguous};
-constinit const Op kView{.name = "View", .infer = infer_view, .vmap = vmap_view};
+constinit const Op kView{.name = "View", .infer = infer_view, .vjp = vjp_view, .vmap = vmap_view};
 constinit const Op kDepends{.name = "Depends",
                             .infer_all = infer_depends,
                             .vjp = vjp_depends,

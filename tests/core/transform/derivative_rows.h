@@ -38,12 +38,13 @@ DerivativeRows indexing_rows();
 DerivativeRows product_rows();
 DerivativeRows linalg_rows();
 DerivativeRows fast_rows();
+DerivativeRows complex_plane_rows();
 
 inline DerivativeRows all_derivative_rows() {
   DerivativeRows rows;
   for (const DerivativeRows& family :
        {elementwise_rows(), shape_rows(), reduce_rows(), indexing_rows(), product_rows(),
-        linalg_rows(), fast_rows()}) {
+        linalg_rows(), fast_rows(), complex_plane_rows()}) {
     rows.insert(rows.end(), family.begin(), family.end());
   }
   return rows;
