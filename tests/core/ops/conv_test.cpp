@@ -190,6 +190,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"KernelDilation", {1, 9, 9, 2}, {3, 3, 2, 2}, {1}, {1}, {1}, {3, 2}},
         Case{"InputDilation", {1, 4, 3, 2}, {3, 3, 3, 2}, {1}, {1}, {2}, {1}, {2, 3}},
         Case{"Flip", {1, 5, 6, 2}, {3, 3, 2, 2}, {1}, {1}, {0}, {1}, {1}, 1, true},
+        Case{"FlipWithOutputPadding",
+             {1, 4, 3, 3},
+             {2, 3, 3, 3},
+             {1},
+             {2},
+             {2, 3},
+             {1},
+             {1},
+             1,
+             true},
         Case{"Groups", {2, 5, 6, 6}, {4, 3, 2, 3}, {1}, {1}, {1}, {1}, {1}, 2},
         Case{"Depthwise", {1, 6, 5, 4}, {8, 3, 3, 1}, {2}, {1}, {1}, {1}, {1}, 4},
         Case{"Everything",
@@ -226,6 +236,16 @@ TEST(ConvolutionLayout, StridedInputsAndWeightsAreRead) {
   const array got = conv2d(x_view, w_view);
   const array expected = conv2d(contiguous(x_view), contiguous(w_view));
   EXPECT_EQ(values(got), values(expected));
+}
+
+TEST(ConvolutionGradient, OfWeightsThatMeetNothingButPaddingIsZero) {
+  const array x = full({1, 1, 1}, 2, bfloat16);
+  const array g = full({1, 1, 2}, 3, bfloat16);
+  const auto by_weight = [&](const array& w) { return conv1d(x, w, 1, 1); };
+  for (int i = 0; i < 20; ++i) {  // what was in the memory before may be zeros, too
+    EXPECT_EQ(values(vjp(by_weight, zeros({2, 3, 1}, bfloat16), g).second),
+              (std::vector<double>{0, 6, 0, 0, 6, 0}));
+  }
 }
 
 // ---- the wrappers

@@ -149,6 +149,8 @@ TEST(Sort, ComplexGoesByRealThenImaginaryPart) {
   const array a = make_complex({{1, 2}, {1, 1}, {0, 5}, {-1, 5}, {1, -2}});
   EXPECT_EQ(complex_values(sort(a)), expected);
   EXPECT_EQ(values(argsort(a)), (std::vector<double>{3, 2, 4, 1, 0}));
+  const array with_nan = make_complex({{-5, kNan}, {kNan, 1}, {2, 0}, {1, kNan}, {1, 0}});
+  EXPECT_EQ(values(argsort(with_nan)), (std::vector<double>{4, 2, 0, 1, 3}));
 }
 
 TEST(Sort, FlattensWithoutAnAxis) {
