@@ -7,18 +7,22 @@
 namespace docs {
 namespace {
 
-// Takes what is written to std::cout while it lives.
+// Takes what is written to std::cout while it lives, in whatever format.
 class Captured {
  public:
-  Captured() : usual_(std::cout.rdbuf(text_.rdbuf())) {}
+  Captured() : usual_(std::cout.rdbuf(text_.rdbuf())) { format_.copyfmt(std::cout); }
   Captured(const Captured&) = delete;
   Captured& operator=(const Captured&) = delete;
-  ~Captured() { std::cout.rdbuf(usual_); }
+  ~Captured() {
+    std::cout.rdbuf(usual_);
+    std::cout.copyfmt(format_);
+  }
   std::string text() const { return text_.str(); }
 
  private:
   std::ostringstream text_;
   std::streambuf* usual_;
+  std::ios format_{nullptr};
 };
 
 // Without white space at the ends of lines and empty lines at the end.
