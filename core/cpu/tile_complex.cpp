@@ -31,8 +31,13 @@ struct Complex {
     const double re = b.re;
     const double im = b.im;
     const double norm = re * re + im * im;
-    return {static_cast<float>((a.re * re + a.im * im) / norm),
-            static_cast<float>((a.im * re - a.re * im) / norm)};
+    const Complex quotient(static_cast<float>((a.re * re + a.im * im) / norm),
+                           static_cast<float>((a.im * re - a.re * im) / norm));
+    if (quotient.re != quotient.re && quotient.im != quotient.im) [[unlikely]] {
+      // By zero, or infinities: the C++ standard knows which are none the less defined.
+      return std::complex<float>(std::complex<double>(a.re, a.im) / std::complex<double>(re, im));
+    }
+    return quotient;
   }
   friend bool operator==(Complex a, Complex b) { return a.re == b.re && a.im == b.im; }
   friend bool operator!=(Complex a, Complex b) { return !(a == b); }

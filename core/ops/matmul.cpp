@@ -199,8 +199,13 @@ array matmul(const array& a, const array& b, StreamOrDevice s) {
 array addmm(array c, array a, array b, const float& alpha, const float& beta, StreamOrDevice s) {
   const auto [left, right, vectors] = as_matrices("addmm", a, b, s);
   const Dtype dtype = result_type(a, b, c);
-  require(issubdtype(dtype, floating), "[addmm] Not defined for ", dtype,
-          ": expected a real floating-point result.");
+  require(issubdtype(dtype, inexact), "[addmm] Not defined for integers: got ", dtype,
+          ", expected a floating-point or complex result.");
+  if (dtype == complex64) {
+    const array product = matmul(a, b, s);
+    const array addend = broadcast_to(c, product.shape(), s);
+    return add(multiply(array(alpha), product, s), multiply(array(beta), addend, s), s);
+  }
   const auto operand = [&](const array& x) { return astype(x, dtype, s); };
   const auto node = [&](const array& addend) {
     return make_node(kAddmm, {operand(addend), operand(left), operand(right)},
@@ -271,16 +276,16 @@ array inner(const array& a, const array& b, StreamOrDevice s) {
 array vecdot(const array& a, const array& b, int axis, StreamOrDevice s) {
   require(a.ndim() > 0 && b.ndim() > 0,
           "[vecdot] Got a scalar, expected inputs with at least one axis.");
-  // The axis counts in the result of broadcasting, from its end.
+  // The axis counts in the result of broadcasting.
   const int ndim = std::max(rank_of(a), rank_of(b));
-  const int from_end = normalize_axis_index(axis, ndim, "[vecdot] ") - ndim;
+  const int at = normalize_axis_index(axis, ndim, "[vecdot] ");
   const auto size = [&](const array& x) {
-    normalize_axis_index(from_end, rank_of(x), "[vecdot] ");
-    return x.shape(from_end);
+    const int missing = ndim - rank_of(x);
+    return at < missing ? 1 : x.shape(at - missing);
   };
   require(size(a) == size(b), "[vecdot] Axis ", axis, " differs: got ", size(a), " and ", size(b),
           " elements.");
-  return sum(multiply(conjugate(a, s), b, s), from_end, false, s);
+  return sum(multiply(conjugate(a, s), b, s), at, false, s);
 }
 
 array kron(const array& a, const array& b, StreamOrDevice s) {

@@ -65,7 +65,7 @@ array vecdot(const array& a, const array& b, int axis = -1, StreamOrDevice s = {
 /// alpha (a b) + beta c in one pass.
 ///
 /// Shapes:  a and b as in matmul; c broadcasts to the result.
-/// Dtypes:  promoted from all three, which must give a real floating-point dtype.
+/// Dtypes:  promoted from all three, which must give a floating-point or complex dtype.
 /// Errors:  std::invalid_argument as matmul, and if c does not broadcast.
 /// Grad:    all three inputs.
 array addmm(array c, array a, array b, const float& alpha = 1.f, const float& beta = 1.f,

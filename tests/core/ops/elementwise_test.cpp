@@ -383,6 +383,16 @@ void expect_complex(const char* name, const array& y, F expected) {
   }
 }
 
+TEST(Elementwise, ComplexDivisionByInfinityIsZeroAndByZeroInfinite) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const array by = make_complex({{inf, 1}, {inf, inf}, {-inf, 2}, {0, 0}});
+  const std::vector<Complex> got = complex_values(divide(make_complex({{1, 2}}), by));
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(got[i], Complex(0, 0)) << i;
+  }
+  EXPECT_TRUE(std::isinf(got[3].real()));
+}
+
 TEST(Elementwise, ComplexUnaryValues) {
   const struct {
     Opcode opcode;

@@ -287,6 +287,9 @@ TEST(Addmm, TakesVectorsAndBatches) {
   EXPECT_EQ(values(addmm(array({1.0f, 2.0f}), ones({2, 3}), ones({3}))),
             (std::vector<double>{4, 5}));
   EXPECT_EQ(values(addmm(array(1.0f), ones({3}), ones({3}))), (std::vector<double>{4}));
+  const array imaginary = full({2, 2}, complex64_t(0, 1), complex64);
+  EXPECT_EQ(test::complex_values(addmm(ones({2}), imaginary, ones({2, 2}), 0.5f, 3.0f))[3],
+            std::complex<double>(3, 1));
   const array batch = addmm(ones({5, 4}), ones({5, 4, 3}), ones({3}));
   EXPECT_EQ(batch.shape(), (Shape{5, 4}));
   EXPECT_EQ(values(batch), std::vector<double>(20, 4));
@@ -315,7 +318,7 @@ TEST(Addmm, RefusesWhatDoesNotBroadcastToTheProduct) {
   EXPECT_THROW(addmm(ones({4, 2}), ones({3}), b), std::invalid_argument);
   EXPECT_THROW(addmm(ones({2}, int32), ones({2, 3}, int32), ones({3, 2}, int32)),
                std::invalid_argument);
-  EXPECT_THROW(addmm(ones({2}), ones({2, 3}, complex64), b), std::invalid_argument);
+  EXPECT_THROW(addmm(ones({5}, complex64), a, b), std::invalid_argument);
 }
 
 // ---- the others
@@ -371,6 +374,7 @@ TEST(Vecdot, SumsProductsOfTheConjugate) {
   EXPECT_EQ(complex_values(complex), (std::vector<Complex>{{8, 1}}));
   EXPECT_EQ(values(vecdot(ones({2, 3}), ones({2, 3}), 0)), std::vector<double>(3, 2));
   EXPECT_EQ(vecdot(ones({4, 3}), ones({3})).shape(), (Shape{4}));
+  EXPECT_EQ(vecdot(ones({1, 4, 3}), ones({4, 3}), 0).shape(), (Shape{4, 3}));
 }
 
 TEST(Vecdot, RefusesSizesThatDiffer) {
