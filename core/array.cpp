@@ -1,6 +1,7 @@
 #include "mlx/core/array.h"
 
 #include <cstring>
+#include <stdexcept>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/element.h"
@@ -116,16 +117,25 @@ int64_t array::strides(int dim) const {
   return node_->strides.at(static_cast<size_t>(dim < 0 ? dim + static_cast<int>(ndim()) : dim));
 }
 
+namespace {
+array::Data& data_of(const Node& node) {
+  if (node.data == nullptr) {
+    throw std::runtime_error("[array] The array has no data yet: call eval() first.");
+  }
+  return *node.data;
+}
+}  // namespace
+
 const array::Flags& array::flags() const { return node_->flags; }
 size_t array::data_size() const { return node_->data_size; }
-allocator::Buffer& array::buffer() { return node_->data->buffer; }
-const allocator::Buffer& array::buffer() const { return node_->data->buffer; }
-size_t array::buffer_size() const { return allocator::allocator().size(node_->data->buffer); }
+allocator::Buffer& array::buffer() { return data_of(*node_).buffer; }
+const allocator::Buffer& array::buffer() const { return data_of(*node_).buffer; }
+size_t array::buffer_size() const { return allocator::allocator().size(buffer()); }
 const std::shared_ptr<array::Data>& array::data_shared_ptr() const { return node_->data; }
 int64_t array::offset() const { return node_->offset; }
 
 void* array::data_ptr() const {
-  return static_cast<std::byte*>(node_->data->buffer.raw_ptr()) + node_->offset;
+  return static_cast<std::byte*>(data_of(*node_).buffer.raw_ptr()) + node_->offset;
 }
 
 // ---- data

@@ -179,7 +179,7 @@ class array {
   const allocator::Buffer& buffer() const;
   size_t buffer_size() const;  ///< usable bytes
   const std::shared_ptr<Data>& data_shared_ptr() const;
-  /// The first element. Valid once evaluated.
+  /// The first element. Errors: std::runtime_error before evaluation.
   template <typename T>
   T* data() {
     return static_cast<T*>(data_ptr());

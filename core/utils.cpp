@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
 
 namespace mlx::core {
@@ -107,6 +108,7 @@ int normalize_axis_index(int axis, int ndim, const std::string& msg_prefix) {
 bool is_power_of_2(int n) { return n > 0 && (n & (n - 1)) == 0; }
 
 int next_power_of_2(int n) {
+  require(n <= 1 << 30, "[next_power_of_2] No int is a power of 2 and at least ", n, ".");
   int power = 1;
   while (power < n) {
     power *= 2;

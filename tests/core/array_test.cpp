@@ -239,6 +239,23 @@ TEST(Env, VariablesHaveDefaults) {
   EXPECT_TRUE(env::enable_tf32());
 }
 
+TEST(Array, HasNoDataBeforeItIsEvaluated) {
+  array x = zeros({3}) + ones({3});
+  EXPECT_THROW(x.data<float>(), std::runtime_error);
+  EXPECT_THROW(x.buffer(), std::runtime_error);
+  EXPECT_THROW(x.buffer_size(), std::runtime_error);
+  x.eval();
+  EXPECT_EQ(x.data<float>()[2], 1.0f);
+}
+
+TEST(NextPowerOf2, IsChecked) {
+  EXPECT_EQ(next_power_of_2(0), 1);
+  EXPECT_EQ(next_power_of_2(64), 64);
+  EXPECT_EQ(next_power_of_2(65), 128);
+  EXPECT_EQ(next_power_of_2(1 << 30), 1 << 30);
+  EXPECT_THROW(next_power_of_2((1 << 30) + 1), std::invalid_argument);
+}
+
 TEST(SafeCast, OverflowIsAnError) {
   EXPECT_EQ(safe_cast(int64_t{5}), 5);
   EXPECT_THROW(safe_cast(uint64_t{1} << 63), std::overflow_error);
