@@ -31,8 +31,7 @@ def same_bits(a, b, dtype, signed_zero):
     if dtype not in wire.FLOATS + ["complex64"]:
         return a == b
     if dtype == "complex64":
-        parts = [same_bits(np.ascontiguousarray(x), np.ascontiguousarray(y), "float32", signed_zero)
-                 for x, y in ((a.real, b.real), (a.imag, b.imag))]
+        parts = [same_bits(x, y, "float32", signed_zero) for x, y in ((a.real, b.real), (a.imag, b.imag))]
         return (parts[0] & parts[1]) | (np.isnan(a) & np.isnan(b))  # one part of NaN spoils both
     with np.errstate(all="ignore"):
         same = (a == b) | (np.isnan(a) & np.isnan(b))

@@ -161,7 +161,7 @@ ROWS = [
     Row("divide", binary("divide"), ("ulps", 1)),
     Row("power", power, ROUNDED),
     Row("arctan2", binary("arctan2", NO_COMPLEX), ROUNDED),
-    Row("logaddexp", binary("logaddexp", NO_COMPLEX), ("scaled", 4)),
+    Row("logaddexp", binary("logaddexp", NO_COMPLEX), ("scaled", 4), lambda call: 1.0),
     Row("bitwise_invert", unary("bitwise_invert", wire.INTEGERS + ["bool"]), "exact"),
     Row("round", round_decimals, ("ulps", 2)),
     Row("astype", astype, "exact"),

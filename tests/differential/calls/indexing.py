@@ -142,7 +142,7 @@ def scatter(op):
                        for axis in range(g.integer(1, len(shape)))]
         skip = len(indices)
         update = list(indices[0].shape) + [1] * skip + list(shape[skip:])
-        values = "small" if op in ("scatter_prod", "scatter_add") else "normal"
+        values = {"scatter_prod": "unit", "scatter_add": "small"}.get(op, "normal")
         return wire.Call(op, [array, g.array(update, dtype, values)] + indices,
                          {"axes": list(range(skip))})
     return make
