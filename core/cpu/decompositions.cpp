@@ -35,14 +35,11 @@ Int syevd(char job, char triangle, Int n, ComplexFloat* a, float* w) {
   return LAPACKE_cheevd(kOrder, job, triangle, n, lapack(a), n, w);
 }
 
-// a = L Q, of the transpose of our matrix.
-Int gelqf(Int m, Int n, float* a, float* tau) { return LAPACKE_sgelqf(kOrder, m, n, a, m, tau); }
-Int gelqf(Int m, Int n, double* a, double* tau) { return LAPACKE_dgelqf(kOrder, m, n, a, m, tau); }
-Int orglq(Int m, Int n, Int k, float* a, Int lda, float* tau) {
-  return LAPACKE_sorglq(kOrder, m, n, k, a, lda, tau);
-}
-Int orglq(Int m, Int n, Int k, double* a, Int lda, double* tau) {
-  return LAPACKE_dorglq(kOrder, m, n, k, a, lda, tau);
+Int geqrf(Int m, Int n, float* a, float* tau) { return LAPACKE_sgeqrf(kOrder, m, n, a, m, tau); }
+Int geqrf(Int m, Int n, double* a, double* tau) { return LAPACKE_dgeqrf(kOrder, m, n, a, m, tau); }
+Int orgqr(Int m, Int n, float* a, float* tau) { return LAPACKE_sorgqr(kOrder, m, n, n, a, m, tau); }
+Int orgqr(Int m, Int n, double* a, double* tau) {
+  return LAPACKE_dorgqr(kOrder, m, n, n, a, m, tau);
 }
 
 // Right eigenvectors of `a`, whose elements are in LAPACK's order.
@@ -164,7 +161,8 @@ void eig(const KernelArgs& args) {
   failure.raise("eig", "No convergence, or an element is not finite");
 }
 
-// LAPACK sees A^T = L Q, so A = Q^T L^T: what is its Q by columns is ours by rows.
+// Of the matrix in LAPACK's order: two transpositions cost less than a
+// factorization into L and Q, which LAPACK does more slowly.
 void qr(const KernelArgs& args) {
   array &q = args.outputs[0], &r = args.outputs[1];
   allocate(q);
@@ -176,16 +174,14 @@ void qr(const KernelArgs& args) {
     const Int m = a.rows(), n = a.columns(), k = std::min(m, n);
     if (k == 0) return;
     for_each_matrix(a.count(), std::max(m, n), [&](int64_t matrix) {
-      std::vector<T> tau(static_cast<size_t>(k));
-      T* x = a[matrix];
-      failure.note(matrix, gelqf(n, m, x, tau.data()));
+      std::vector<T> tau(static_cast<size_t>(k)), x(static_cast<size_t>(int64_t{m} * n));
+      transpose(a[matrix], m, n, n, x.data());
+      failure.note(matrix, geqrf(m, n, x.data(), tau.data()));
       T* upper = data_of<T>(r) + matrix * k * n;
-      for (int64_t i = 0; i < k; ++i) {
-        for (int64_t j = 0; j < n; ++j) upper[i * n + j] = j < i ? T{} : x[i * n + j];
-      }
-      failure.note(matrix, orglq(k, m, k, x, n, tau.data()));
-      T* orthogonal = data_of<T>(q) + matrix * m * k;
-      for (int64_t i = 0; i < m; ++i) std::copy_n(x + i * n, k, orthogonal + i * k);
+      transpose(x.data(), n, k, m, upper);
+      for (int64_t i = 1; i < k; ++i) std::fill_n(upper + i * n, std::min<int64_t>(i, n), T{});
+      failure.note(matrix, orgqr(m, k, x.data(), tau.data()));
+      transpose(x.data(), k, m, m, data_of<T>(q) + matrix * m * k);
     });
   });
   failure.raise("qr", "The factorization failed");

@@ -43,11 +43,12 @@ Int gesdd(Int m, Int n, float* a, float* s, float* u, float* vt) {
 Int gesdd(Int m, Int n, double* a, double* s, double* u, double* vt) {
   return LAPACKE_dgesdd(kOrder, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
 }
+// Of the transpose of a, in LAPACK's order.
 void trsm(CBLAS_UPLO triangle, Int n, Int k, const float* a, float* b) {
-  cblas_strsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, n, k, 1, a, n, b, k);
+  cblas_strsm(CblasColMajor, CblasLeft, triangle, CblasTrans, CblasNonUnit, n, k, 1, a, n, b, n);
 }
 void trsm(CBLAS_UPLO triangle, Int n, Int k, const double* a, double* b) {
-  cblas_dtrsm(CblasRowMajor, CblasLeft, triangle, CblasNoTrans, CblasNonUnit, n, k, 1, a, n, b, k);
+  cblas_dtrsm(CblasColMajor, CblasLeft, triangle, CblasTrans, CblasNonUnit, n, k, 1, a, n, b, n);
 }
 // c [m, n] = a [k, m]^T b [n, k]^T, row-major.
 void product(Int m, Int n, Int k, const float* a, const float* b, float* c) {
@@ -73,10 +74,7 @@ void copy_triangle(const T* from, T* to, int64_t n, bool upper) {
 template <typename T>
 std::vector<T> transposed_copy(const T* a, int64_t rows, int64_t columns) {
   std::vector<T> out(static_cast<size_t>(rows * columns));
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < columns; ++j)
-      out[static_cast<size_t>(j * rows + i)] = a[i * columns + j];
-  }
+  transpose(a, rows, columns, columns, out.data());
   return out;
 }
 
@@ -192,8 +190,7 @@ void lu(const KernelArgs& args) {
         exchanged[i * k + r] = static_cast<uint32_t>(with);
         std::swap(numbers[r], numbers[with]);
       }
-      x = transposed_copy(x.data(), n, m);
-      std::copy(x.begin(), x.end(), data_of<T>(args.outputs[0]) + i * m * n);
+      transpose(x.data(), n, m, m, data_of<T>(args.outputs[0]) + i * m * n);
     });
   });
 }
@@ -212,9 +209,8 @@ void solve(const KernelArgs& args) {
       std::vector<T> x = transposed_copy(b[i], n, k);
       Int info = getrf(n, n, a[i], pivots.data());
       if (info == 0) info = getrs(n, k, a[i], pivots.data(), x.data());
-      x = transposed_copy(x.data(), k, n);
       T* to = data_of<T>(out) + i * n * k;
-      std::copy(x.begin(), x.end(), to);
+      transpose(x.data(), k, n, n, to);
       settle(failure, i, info, to, int64_t{n} * k);
     });
   });
@@ -228,13 +224,17 @@ void solve_triangular(const KernelArgs& args) {
   Failure failure;
   with_real(out.dtype(), [&](auto type) {
     using T = decltype(type);
-    Matrices<T> a(args.inputs[0], "solve_triangular");
-    const Int n = a.rows(), k = static_cast<Int>(out.shape(-1));
-    copy_to(args.inputs[1], data_of<T>(out), out.dtype());
+    const array matrices = row_contiguous(args.inputs[0], out.dtype());
+    const Int n = lapack_size(out.shape(-2), "solve_triangular");
+    const Int k = lapack_size(out.shape(-1), "solve_triangular");
     if (n == 0 || k == 0) return;
-    for_each_matrix(a.count(), n, [&](int64_t i) {
-      for (Int d = 0; d < n; ++d) failure.note(i, a[i][int64_t{d} * n + d] == 0 ? d + 1 : 0);
-      trsm(upper ? CblasUpper : CblasLower, n, k, a[i], data_of<T>(out) + i * n * k);
+    const array right = row_contiguous(args.inputs[1], out.dtype());
+    for_each_matrix(static_cast<int64_t>(out.size()) / n / k, n, [&](int64_t i) {
+      const T* a = matrices.data<T>() + i * n * n;
+      for (Int d = 0; d < n; ++d) failure.note(i, a[int64_t{d} * n + d] == 0 ? d + 1 : 0);
+      std::vector<T> x = transposed_copy(right.data<T>() + i * n * k, n, k);
+      trsm(upper ? CblasLower : CblasUpper, n, k, a, x.data());
+      transpose(x.data(), k, n, n, data_of<T>(out) + i * n * k);
     });
   });
   failure.raise("solve_triangular", "The matrix is singular");

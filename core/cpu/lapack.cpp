@@ -7,14 +7,15 @@
 
 namespace mlx::core::cpu {
 
+Int lapack_size(int64_t n, std::string_view op) {
+  require(n < INT32_MAX, "[linalg::", op, "] Matrix is too large: got ", n,
+          " rows or columns, expected less than 2^31.");
+  return static_cast<Int>(n);
+}
+
 template <typename T>
-Matrices<T>::Matrices(const array& a, std::string_view op) {
-  const int64_t m = a.shape(-2), n = a.shape(-1);
-  require(m < INT32_MAX && n < INT32_MAX, "[linalg::", op, "] Matrix is too large: got ", m, " by ",
-          n, ", expected less than 2^31 each.");
-  rows_ = static_cast<Int>(m);
-  columns_ = static_cast<Int>(n);
-  count_ = 1;
+Matrices<T>::Matrices(const array& a, std::string_view op)
+    : rows_(lapack_size(a.shape(-2), op)), columns_(lapack_size(a.shape(-1), op)), count_(1) {
   for (size_t d = 0; d + 2 < a.ndim(); ++d) count_ *= a.shape()[d];
   data_.resize(a.size());
   copy_to(a, data_.data(), a.dtype());

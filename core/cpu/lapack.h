@@ -25,6 +25,23 @@ inline lapack_complex_float* lapack(ComplexFloat* x) {
   return reinterpret_cast<lapack_complex_float*>(x);
 }
 
+/// A number of rows or columns. Errors: std::invalid_argument if it does not fit LAPACK's integers.
+Int lapack_size(int64_t n, std::string_view op);
+
+/// Writes the transpose of [rows, columns] elements, whose rows are `pitch` apart, block by block.
+template <typename T>
+void transpose(const T* a, int64_t rows, int64_t columns, int64_t pitch, T* out) {
+  constexpr int64_t kBlock = 16;
+  for (int64_t i0 = 0; i0 < rows; i0 += kBlock) {
+    for (int64_t j0 = 0; j0 < columns; j0 += kBlock) {
+      const int64_t i1 = std::min(rows, i0 + kBlock), j1 = std::min(columns, j0 + kBlock);
+      for (int64_t i = i0; i < i1; ++i) {
+        for (int64_t j = j0; j < j1; ++j) out[j * rows + i] = a[i * pitch + j];
+      }
+    }
+  }
+}
+
 /// A batch of matrices in LAPACK's hands: a copy of ours in `T`.
 template <typename T>
 class Matrices {

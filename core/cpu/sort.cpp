@@ -205,24 +205,48 @@ void sort_lines(const array& in, array& out, const Extent& extent, const SortAtt
   work_lines<Orderer<T, false>>(values, out.data<T>(), extent, attrs);
 }
 
+// Searches that go on side by side, so that their loads do not wait for each other.
+constexpr int64_t kSearches = 16;
+
+// How many of the elements are less than each key, or not greater: halving a
+// length that is the same for all, without branches on values.
+template <bool kRight, typename T>
+void search_group(const T* sequence, int64_t length, const SortKey<T>* keys, uint32_t* found,
+                  int64_t count) {
+  const auto is_before = [&](int64_t at, SortKey<T> key) {
+    const SortKey<T> element = sort_key(sequence[at]);
+    return kRight ? element <= key : element < key;
+  };
+  int64_t first[kSearches] = {};
+  int64_t rest = length;
+  for (; rest > 1; rest -= rest / 2) {
+    for (int64_t k = 0; k < count; ++k) {
+      first[k] += rest / 2 * is_before(first[k] + rest / 2 - 1, keys[k]);
+    }
+  }
+  for (int64_t k = 0; k < count; ++k) {
+    found[k] = static_cast<uint32_t>(first[k] + (rest == 1 && is_before(first[k], keys[k])));
+  }
+}
+
 // One sequence for all values, or rows of both.
 template <typename T>
 void search(const array& sequences, const array& values, array& out, bool right) {
   const T* in = values.data<T>();
-  const T* sequence = sequences.data<T>();
   const int64_t length = sequences.shape(-1);
   const auto count = static_cast<int64_t>(values.size());
   const int64_t rows = static_cast<int64_t>(sequences.size()) / std::max<int64_t>(1, length);
   const int64_t values_of_row = count / std::max<int64_t>(1, rows);
   uint32_t* indices = out.data<uint32_t>();
+  const auto search_some = right ? search_group<true, T> : search_group<false, T>;
   parallel_for(count, kGrain / 8, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const auto key = sort_key(in[i]);
-      const T* first = sequence + i / values_of_row * length;
-      const T* last = first + length;
-      const T* found = std::partition_point(
-          first, last, [&](const T& v) { return right ? sort_key(v) <= key : sort_key(v) < key; });
-      indices[i] = static_cast<uint32_t>(found - first);
+    while (begin < end) {
+      const int64_t row = begin / values_of_row;
+      const int64_t some = std::min({kSearches, end - begin, (row + 1) * values_of_row - begin});
+      SortKey<T> keys[kSearches];
+      std::transform(in + begin, in + begin + some, keys, sort_key<T>);
+      search_some(sequences.data<T>() + row * length, length, keys, indices + begin, some);
+      begin += some;
     }
   });
 }
