@@ -120,7 +120,7 @@ template <int kBytes>
 inline Words first_words(const uint8_t* from) {
   using Halves = uint64_t __attribute__((vector_size(4 * kLanes)));
   Halves v{};
-  v[0] = load_bytes<kBytes < 8 ? kBytes : 8>(from);
+  v[0] = load_bytes < kBytes < 8 ? kBytes : 8 > (from);
   if constexpr (kBytes > 8) v[1] = load_bytes<kBytes - 8>(from + 8);
   return as<Words>(v);
 }

@@ -96,6 +96,8 @@ MLX_VNNI inline __m512 block_sums(__m512i word, const int8_t* digits) {
     return sums;
   };
   const __m512i upper = add(_mm512_slli_epi32(add(_mm512_setzero_si512(), 0), 8), 1);
+  // 8 codes below 16 times 24 bits are below 2^31.
+  if constexpr (kBits == 4) return _mm512_cvtepi32_ps(add(_mm512_slli_epi32(upper, 8), 2));
   const __m512i lower = add(_mm512_setzero_si512(), 2);
   return _mm512_fmadd_ps(_mm512_cvtepi32_ps(upper), _mm512_set1_ps(256), _mm512_cvtepi32_ps(lower));
 }
@@ -104,27 +106,78 @@ MLX_VNNI inline __mmask16 first_lanes(int64_t count) {
   return static_cast<__mmask16>(count >= 16 ? 0xFFFF : (1 << count) - 1);
 }
 
-template <int kBits>
-MLX_VNNI void dot(const Dot& d, const DigitRow& x) {
+// Some of 16 numbers from number `first` on, widened.
+template <Dtype::Val kDtype>
+MLX_VNNI inline __m512 load_some(const void* from, int64_t first, __mmask16 mask) {
+  if constexpr (kDtype == Dtype::Val::float32) {
+    return _mm512_maskz_loadu_ps(mask, static_cast<const float*>(from) + first);
+  } else {
+    const __m256i narrow =
+        _mm256_maskz_loadu_epi16(mask, static_cast<const uint16_t*>(from) + first);
+    if constexpr (kDtype == Dtype::Val::float16) return _mm512_cvtph_ps(narrow);
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16));
+  }
+}
+
+/// Gives each lane of a block the scale of its group.
+template <int kBits, Dtype::Val kDtype>
+class LaneScales {
+ public:
+  MLX_VNNI explicit LaneScales(int64_t group) {
+    alignas(64) int32_t lanes[kDigitLanes];
+    alignas(64) uint8_t bytes[4 * kDigitLanes];
+    for (int l = 0; l < kDigitLanes; ++l) {
+      lanes[l] = static_cast<int32_t>(l * 32 / kBits / group);
+      const auto first = static_cast<uint8_t>(2 * lanes[l]);
+      bytes[4 * l] = bytes[4 * l + 1] = 0x80;  // zero
+      bytes[4 * l + 2] = first;
+      bytes[4 * l + 3] = static_cast<uint8_t>(first + 1);
+    }
+    group_ = _mm512_load_si512(lanes);
+    upper_half_ = _mm512_load_si512(bytes);
+    mask_ = first_lanes(lanes[kDigitLanes - 1] + 1);
+  }
+
+  /// From number `first` on, of which `count` may be read.
+  MLX_VNNI __m512 some(const void* scales, int64_t first, int64_t count) const {
+    const __m512 groups = load_some<kDtype>(scales, first, first_lanes(count) & mask_);
+    return _mm512_permutexvar_ps(group_, groups);
+  }
+  /// The same where four more may be read: in fewer instructions.
+  MLX_VNNI __m512 all(const void* scales, int64_t first) const {
+    if constexpr (kDtype != Dtype::Val::bfloat16) return some(scales, first, kDigitLanes);
+    int64_t four;
+    __builtin_memcpy(&four, static_cast<const uint16_t*>(scales) + first, sizeof four);
+    return _mm512_castsi512_ps(_mm512_shuffle_epi8(_mm512_set1_epi64(four), upper_half_));
+  }
+
+ private:
+  __m512i group_, upper_half_;
+  __mmask16 mask_;
+};
+
+template <int kBits, Dtype::Val kDtype>
+MLX_VNNI void dot(const Dot& d, const DigitRow& x, const QuantizedMatrix::Parameters& parameters) {
   constexpr int64_t kBlock = kDigitLanes * 32 / kBits;
   const int group_shift = __builtin_ctzll(static_cast<uint64_t>(d.group));
-  alignas(64) int32_t lanes[kDigitLanes];
-  for (int l = 0; l < kDigitLanes; ++l) lanes[l] = (l * 32 / kBits) >> group_shift;
-  const __m512i lane_group = _mm512_load_si512(lanes);
-  const __mmask16 block_groups = first_lanes(lanes[kDigitLanes - 1] + 1);
+  const LaneScales<kBits, kDtype> lane_scales(d.group);
   const int64_t whole = d.row_words / kDigitLanes, rest = d.row_words % kDigitLanes;
   for (int64_t row = 0; row < d.rows; ++row) {
     const uint32_t* words = d.words + row * d.row_words;
-    const float* scales = d.scales + row * d.groups;
+    const int64_t row_groups = row * d.row_groups;
     __m512 total = _mm512_setzero_ps();
+    // Behind the last row there may be nothing.
+    const int64_t plain = row + 1 < d.rows ? whole : 0;
     for (int64_t b = 0; b < whole; ++b, words += kDigitLanes) {
       _mm_prefetch(words + kAhead, _MM_HINT_T0);
       const __m512 sums = _mm512_mul_ps(
           block_sums<kBits>(_mm512_loadu_si512(words), x.digits + b * kDigits * kBlock),
           _mm512_loadu_ps(x.steps + b * kDigitLanes));
+      const int64_t group = (b * kBlock) >> group_shift;
       const __m512 scale =
-          _mm512_maskz_loadu_ps(block_groups, scales + ((b * kBlock) >> group_shift));
-      total = _mm512_fmadd_ps(sums, _mm512_permutexvar_ps(lane_group, scale), total);
+          b < plain ? lane_scales.all(parameters.scales, row_groups + group)
+                    : lane_scales.some(parameters.scales, row_groups + group, d.row_groups - group);
+      total = _mm512_fmadd_ps(sums, scale, total);
     }
     if (rest > 0) {
       const int64_t first_group = (whole * kBlock) >> group_shift;
@@ -132,16 +185,28 @@ MLX_VNNI void dot(const Dot& d, const DigitRow& x) {
       const __m512 sums =
           _mm512_mul_ps(block_sums<kBits>(word, x.digits + whole * kDigits * kBlock),
                         _mm512_loadu_ps(x.steps + whole * kDigitLanes));
-      const __m512 scale = _mm512_maskz_loadu_ps(
-          first_lanes(d.row_groups - first_group) & block_groups, scales + first_group);
-      total = _mm512_fmadd_ps(sums, _mm512_permutexvar_ps(lane_group, scale), total);
+      const __m512 scale =
+          lane_scales.some(parameters.scales, row_groups + first_group, d.row_groups - first_group);
+      total = _mm512_fmadd_ps(sums, scale, total);
     }
     for (int64_t g = 0; g < d.row_groups; g += 16) {
       const __mmask16 mask = first_lanes(d.row_groups - g);
-      total = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, d.biases + row * d.groups + g),
+      total = _mm512_fmadd_ps(load_some<kDtype>(parameters.biases, row_groups + g, mask),
                               _mm512_loadu_ps(d.sums + g), total);
     }
     d.out[row] = _mm512_reduce_add_ps(total);
+  }
+}
+
+template <int kBits>
+void dot_any(const Dot& d, const DigitRow& x, const QuantizedMatrix::Parameters& parameters) {
+  switch (parameters.dtype.val()) {
+    case Dtype::Val::float16:
+      return dot<kBits, Dtype::Val::float16>(d, x, parameters);
+    case Dtype::Val::bfloat16:
+      return dot<kBits, Dtype::Val::bfloat16>(d, x, parameters);
+    default:
+      return dot<kBits, Dtype::Val::float32>(d, x, parameters);
   }
 }
 
@@ -157,8 +222,9 @@ bool write_digits(const DigitRow& to, const float* x, int64_t count, int64_t gro
   return bits == 4 ? write<4>(to, x, count, group) : write<8>(to, x, count, group);
 }
 
-void dot_digits(const Dot& d, const DigitRow& x, int bits) {
-  bits == 4 ? dot<4>(d, x) : dot<8>(d, x);
+void dot_digits(const Dot& d, const DigitRow& x, const QuantizedMatrix::Parameters& parameters,
+                int bits) {
+  bits == 4 ? dot_any<4>(d, x, parameters) : dot_any<8>(d, x, parameters);
 }
 
 #else
@@ -167,7 +233,7 @@ void dot_digits(const Dot& d, const DigitRow& x, int bits) {
 
 bool has_digits(CodeKind) { return false; }
 bool write_digits(const DigitRow&, const float*, int64_t, int64_t, int) { return false; }
-void dot_digits(const Dot&, const DigitRow&, int) {}
+void dot_digits(const Dot&, const DigitRow&, const QuantizedMatrix::Parameters&, int) {}
 
 #endif
 

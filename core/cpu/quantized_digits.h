@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-#include "mlx/core/cpu/quantized_loops.h"
+#include "mlx/core/cpu/quantized_matrix.h"
 
 namespace mlx::core::cpu {
 
@@ -27,8 +27,8 @@ struct DigitRow {
 /// none: infinities, NaN, numbers that are too small for fixed point.
 bool write_digits(const DigitRow& to, const float* x, int64_t count, int64_t group, int bits);
 
-/// As CodeLoops::dot, with the digits in place of `dot.x`. Scales and biases need no room behind
-/// the last group.
-void dot_digits(const Dot& dot, const DigitRow& x, int bits);
+/// As CodeLoops::dot, with the digits in place of `dot.x` and these scales and biases.
+void dot_digits(const Dot& dot, const DigitRow& x, const QuantizedMatrix::Parameters& parameters,
+                int bits);
 
 }  // namespace mlx::core::cpu

@@ -96,7 +96,7 @@ class ArrangedRows {
 
   static void sum_groups(float* to, const float* x, int64_t groups, int64_t group) {
     for (int64_t g = 0; g < groups; ++g, x += group) {
-      to[g] = static_cast<float>(std::accumulate(x, x + group, 0.0));
+      to[g] = sum_of_group(x, group);
     }
   }
 
@@ -148,22 +148,6 @@ void copy_parameters(Dot& dot, const Product& p, float* parameters, int64_t grou
   dot.groups = groups;
 }
 
-// The same without room between the rows, or where they are in memory.
-void take_parameters(Dot& dot, const Product& p, float* parameters, int64_t begin) {
-  const int64_t first = p.first_row() + begin, count = dot.rows * p.w.groups();
-  dot.groups = p.w.groups();
-  dot.scales = p.w.scales_in_place(first);
-  if (dot.scales == nullptr) {
-    p.w.scales(parameters, first, 0, count);
-    dot.scales = parameters;
-  }
-  dot.biases = p.w.biases_in_place(first);
-  if (dot.biases == nullptr) {
-    p.w.biases(parameters + count, first, 0, count);
-    dot.biases = parameters + count;
-  }
-}
-
 // The rows [begin, end) of the matrix, at most kSliceRows.
 void dot_slice(const Product& p, ArrangedRows& x, DigitRows& digits, float* parameters,
                int64_t begin, int64_t end) {
@@ -175,12 +159,12 @@ void dot_slice(const Product& p, ArrangedRows& x, DigitRows& digits, float* para
           .row_groups = p.w.groups(),
           .out_stride = p.outer};
   if (digits.exist()) {
-    take_parameters(dot, p, parameters, begin);
+    const QuantizedMatrix::Parameters in_memory = p.w.parameters(p.first_row() + begin);
     dot.blocks = digits.blocks();
     for (int64_t row = 0; row < p.rows; ++row) {
       dot.sums = x.sums(row);
       dot.out = static_cast<float*>(p.out) + row * p.outer + begin;
-      dot_digits(dot, digits.row(row), p.w.format().bits);
+      dot_digits(dot, digits.row(row), in_memory, p.w.format().bits);
     }
     return;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 #include "mlx/core/cpu/copy.h"
 #include "mlx/core/cpu/fp8.h"
@@ -44,6 +45,15 @@ CodeKind code_kind(const QuantFormat& format) {
   return kOfBits[format.bits];
 }
 
+float sum_of_group(const float* x, int64_t group) {
+  constexpr int64_t kLanes = 8;  // sums that do not wait for each other
+  double lanes[kLanes] = {};
+  for (int64_t i = 0; i < group; i += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) lanes[l] += static_cast<double>(x[i + l]);
+  }
+  return static_cast<float>(std::accumulate(lanes, lanes + kLanes, 0.0));
+}
+
 void narrow_to(Dtype dtype, void* out, const float* from, int64_t count) {
   if (dtype == float32) {
     std::copy_n(from, count, static_cast<float*>(out));
@@ -73,6 +83,10 @@ QuantizedMatrix::QuantizedMatrix(const QuantFormat& format, std::span<const arra
       biases_(format.has_biases() ? row_contiguous(inputs[2]) : scales_),
       columns_(format.elements(inputs[0].shape(-1))),
       row_words_(inputs[0].shape(-1)) {
+  if (biases_.dtype() != scales_.dtype()) {
+    scales_ = row_contiguous(scales_, float32);
+    biases_ = row_contiguous(biases_, float32);
+  }
   rows_ = row_words_ == 0 ? 0 : static_cast<int64_t>(words_.size()) / row_words_;
 }
 

@@ -29,9 +29,16 @@ class QuantizedMatrix {
   /// `count` scales or biases of a row, from group `first` on.
   void scales(float* out, int64_t row, int64_t first, int64_t count) const;
   void biases(float* out, int64_t row, int64_t first, int64_t count) const;
-  /// Scales and biases from a row on, where they are float32 in memory; else null.
-  const float* scales_in_place(int64_t row) const { return in_place(scales_, row); }
-  const float* biases_in_place(int64_t row) const { return in_place(biases_, row); }
+  /// Scales and biases of a row and the rows behind it, as they are in memory.
+  struct Parameters {
+    const void* scales;
+    const void* biases;
+    Dtype dtype;
+  };
+  Parameters parameters(int64_t row) const {
+    const int64_t at = row * groups() * scales_.dtype().size();
+    return {scales_.data<std::byte>() + at, biases_.data<std::byte>() + at, scales_.dtype()};
+  }
   /// The packed codes of a row from element `first` on.
   const uint8_t* bytes(int64_t row, int64_t first) const {
     return reinterpret_cast<const uint8_t*>(words(row)) + first * format_.bits / 8;
@@ -42,15 +49,15 @@ class QuantizedMatrix {
   void unpack(float* out, int64_t row, int64_t first, int64_t count, float* buffer) const;
 
  private:
-  const float* in_place(const array& parameters, int64_t row) const {
-    return parameters.dtype() == float32 ? parameters.data<float>() + row * groups() : nullptr;
-  }
   void widened(float* out, const array& from, int64_t row, int64_t first, int64_t count) const;
 
   QuantFormat format_;
-  array words_, scales_, biases_;
+  array words_, scales_, biases_;  // the last two of one dtype
   int64_t rows_, columns_, row_words_;
 };
+
+/// In double precision; groups are multiples of 8.
+float sum_of_group(const float* x, int64_t group);
 
 /// Converts float32 to and from a floating-point dtype of at most 32 bits.
 void narrow_to(Dtype dtype, void* out, const float* from, int64_t count);

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <numeric>
 #include <vector>
 
 #include "mlx/core/cpu/copy.h"
@@ -26,7 +25,6 @@ constexpr int64_t kDepth = 32;             // elements of a row of an operand
 constexpr int64_t kTile = kSide * kDepth;  // elements of an operand, 1 KiB
 constexpr int64_t kSums = kSide * kSide;   // of a result, 1 KiB
 constexpr int64_t kPair = 2 * kSide;       // rows of the matrix, and of x, that are taken together
-constexpr int kParts = 3;                  // of a number of 24 bits
 constexpr int64_t kRows = 512;             // of x at a time: their parts stay in the last cache
 // Of the matrix at a time: their codes stay in the cache of a core.
 constexpr int64_t kBlockElements = 1 << 18;
@@ -57,27 +55,27 @@ class XTiles {
       : depth_(inner / kDepth),
         tiles_((rows + kSide - 1) / kSide),
         groups_(inner / group),
-        parts_(scratch(tiles_ * depth_ * kParts * kTile, bfloat16)),
+        content_(look(x, rows, inner)),
+        parts_(scratch(tiles_ * depth_ * needed() * kTile, bfloat16)),
         sums_(static_cast<size_t>(tiles_ * groups_)) {
-    std::vector<Content> found(static_cast<size_t>(tiles_));
     parallel_for(tiles_, 1 + kGrain / (kSide * inner), [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
-        Content& content = found[static_cast<size_t>(t)];
         const int64_t count = std::min(kSide, rows - t * kSide);
-        if (count < kSide) std::fill_n(tile(t, 0), depth_ * kParts * kTile, uint16_t{0});
+        if (count < kSide) std::fill_n(tile(t, 0), depth_ * needed() * kTile, uint16_t{0});
         for (int64_t r = 0; r < count; ++r) {
           const float* row = x + (t * kSide + r) * inner;
-          content.add(split(t, r, row));
+          split(t, r, row);
           sum_groups(t, r, row, group);
         }
       }
     });
-    for (const Content& content : found) content_.add(content);
   }
 
   int64_t tiles() const { return tiles_; }
-  /// How many parts are not all zero.
-  int needed() const { return content_.parts; }
+  /// How many parts the numbers have: as many as hold their 24, 16 or 8 bits.
+  int needed() const {
+    return (content_.any & 0xFF) != 0 ? 3 : (content_.any & 0xFFFF) != 0 ? 2 : 1;
+  }
   /// The largest magnitude; more if there is a NaN.
   float largest() const { return std::bit_cast<float>(content_.top); }
   /// Where the parts of `kDepth` elements of 16 rows begin, one tile after the other.
@@ -89,24 +87,33 @@ class XTiles {
   }
 
  private:
+  /// Of the numbers as bits.
   struct Content {
-    uint32_t top = 0;  // the largest magnitude, as bits
-    int parts = 1;
-    void add(const Content& other) {
-      top = std::max(top, other.top);
-      parts = std::max(parts, other.parts);
-    }
+    uint32_t top = 0;  // the largest, without sign
+    uint32_t any = 0;  // all that are set somewhere
   };
+  MLX_AMX static Content look_at(const float* x, int64_t count);
+  // At all rows.
+  static Content look(const float* x, int64_t rows, int64_t inner) {
+    std::vector<Content> found(static_cast<size_t>(rows));
+    parallel_for(rows, 1 + kGrain / inner, [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        found[static_cast<size_t>(r)] = look_at(x + r * inner, inner);
+      }
+    });
+    Content all;
+    for (const Content& row : found) all = {std::max(all.top, row.top), all.any | row.any};
+    return all;
+  }
 
   uint16_t* tile(int64_t t, int64_t depth) {
-    return static_cast<uint16_t*>(parts_.data<void>()) + (t * depth_ + depth) * kParts * kTile;
+    return static_cast<uint16_t*>(parts_.data<void>()) + (t * depth_ + depth) * needed() * kTile;
   }
   // Row r of tile t.
-  MLX_AMX Content split(int64_t t, int64_t r, const float* row);
+  MLX_AMX void split(int64_t t, int64_t r, const float* row);
   void sum_groups(int64_t t, int64_t r, const float* row, int64_t group) {
     for (int64_t g = 0; g < groups_; ++g, row += group) {
-      sums_[static_cast<size_t>(t * groups_ + g)].of[r] =
-          static_cast<float>(std::accumulate(row, row + group, 0.0));
+      sums_[static_cast<size_t>(t * groups_ + g)].of[r] = sum_of_group(row, group);
     }
   }
 
@@ -142,18 +149,22 @@ MLX_AMX inline __m512 rest_of(__m512 v, __m512 part) {
   return _mm512_maskz_sub_ps(finite, v, part);
 }
 
-XTiles::Content XTiles::split(int64_t t, int64_t r, const float* row) {
-  const __m512i magnitude = _mm512_set1_epi32(INT32_MAX);
-  __m512i top = _mm512_setzero_si512();
-  unsigned used[kParts] = {};
+XTiles::Content XTiles::look_at(const float* x, int64_t count) {
+  __m512i top = _mm512_setzero_si512(), any = _mm512_setzero_si512();
+  for (int64_t i = 0; i < count; i += 16) {
+    const __m512i bits = _mm512_loadu_si512(x + i);
+    any = _mm512_or_si512(any, bits);
+    top = _mm512_max_epu32(top, _mm512_and_si512(bits, _mm512_set1_epi32(INT32_MAX)));
+  }
+  return {_mm512_reduce_max_epu32(top), static_cast<uint32_t>(_mm512_reduce_or_epi32(any))};
+}
+
+void XTiles::split(int64_t t, int64_t r, const float* row) {
+  const int parts = needed();
   for (int64_t d = 0; d < depth_; ++d) {
     __m512 a = _mm512_loadu_ps(row + d * kDepth), b = _mm512_loadu_ps(row + d * kDepth + 16);
-    top = _mm512_max_epu32(top, _mm512_and_si512(_mm512_castps_si512(a), magnitude));
-    top = _mm512_max_epu32(top, _mm512_and_si512(_mm512_castps_si512(b), magnitude));
     uint16_t* to = tile(t, d);
-    for (int part = 0; part < kParts; ++part, to += kTile) {
-      const __m512i bits = _mm512_castps_si512(_mm512_or_ps(a, b));
-      used[part] |= _mm512_test_epi32_mask(bits, magnitude);
+    for (int part = 0; part < parts; ++part, to += kTile) {
       const __m512 first = leading(a), second = leading(b);
       alignas(64) uint32_t pairs[kSide];
       _mm512_store_si512(pairs, upper_halves(first, second));
@@ -162,7 +173,6 @@ XTiles::Content XTiles::split(int64_t t, int64_t r, const float* row) {
       b = rest_of(b, second);
     }
   }
-  return {_mm512_reduce_max_epu32(top), used[2] != 0 ? 3 : used[1] != 0 ? 2 : 1};
 }
 
 /// What is read of a matrix at a time: many rows to be multiplied by many rows of x, or long ones,
@@ -247,14 +257,20 @@ class CodeTiles {
     }
   }
   void read_parameters(int64_t r, int64_t row, int64_t group) {
-    const float* from = w_.scales_in_place(row);
-    if (from == nullptr) w_.scales(row_scales_.data(), row, group, groups_);
-    from = from == nullptr ? row_scales_.data() : from + group;
+    const auto [scales, biases, dtype] = w_.parameters(row);
+    const bool in_place = w_.has_biases() && dtype == float32;
+    const float* from = static_cast<const float*>(scales) + group;
+    if (!in_place) {
+      w_.scales(row_scales_.data(), row, group, groups_);
+      from = row_scales_.data();
+    }
     for (int64_t g = 0; g < groups_; ++g) *scale(g, r) = from[g];
     if (!has_biases()) return;
-    from = w_.biases_in_place(row);
-    if (from == nullptr) w_.biases(row_scales_.data(), row, group, groups_);
-    from = from == nullptr ? row_scales_.data() : from + group;
+    from = static_cast<const float*>(biases) + group;
+    if (!in_place) {
+      w_.biases(row_scales_.data(), row, group, groups_);
+      from = row_scales_.data();
+    }
     for (int64_t g = 0; g < groups_; ++g) *bias(g, r) = from[g];
   }
 
