@@ -78,12 +78,10 @@ array cholesky_inv(const array& a, bool upper = false, StreamOrDevice s = {});
 
 /// {P, L, U} with a = L[P, :] U: P are uint32 row numbers.
 /// Shapes: a [..., m, n] -> P [..., m], L [..., m, k], U [..., k, n], k = min(m, n).
-/// Grad: of square matrices.
 std::vector<array> lu(const array& a, StreamOrDevice s = {});
 
 /// L (below the diagonal, its ones left out) and U in one matrix, and the
 /// uint32 row that was exchanged with each row in turn.
-/// Grad: of square matrices.
 std::pair<array, array> lu_factor(const array& a, StreamOrDevice s = {});
 
 /// x with a x = b. Shapes: a [..., n, n]; b [n], or [..., n, k] whose batches broadcast.

@@ -98,21 +98,42 @@ std::vector<Type> infer_lu(Inputs in, const Attrs&) {
           {batch_and(in[0], {m}), uint32}};
 }
 
-// With A[rows] = L U: L^-T (strictly lower part of L^T gL + upper part of gU U^T) U^-T.
+// The square part of a matrix, what is right of it, what is below; one of these is empty.
+struct Parts {
+  Parts(const array& x, Stream s) : square(x), right(x), below(x) {
+    const ShapeElem k = std::min(x.shape(-2), x.shape(-1));
+    const Arrays rows = split(x, Shape{k}, -2, s), columns = split(rows[0], Shape{k}, -1, s);
+    square = columns[0];
+    right = columns[1];
+    below = split(rows[1], Shape{k}, -1, s)[0];
+  }
+  array square, right, below;
+};
+
+// With A[rows] = L U, for the square part: L^-T (strictly lower part of L^T gL +
+// upper part of gU U^T) U^-T. What is right of it is L^-1 A, what is below A U^-1.
 Arrays vjp_lu(const VjpArgs& args) {
   const Stream s = args.stream;
-  const array &a = args.inputs[0], &factors = args.outputs[0], &rows = args.outputs[2];
-  require(a.shape(-1) == a.shape(-2),
-          "[linalg::lu] No derivative unless the matrix is square: got ", a.shape(), ".");
-  const int n = static_cast<int>(a.shape(-1));
-  const array &g = args.cotangents[0], u = triu(factors, 0, s);
-  const array l = add(tril(factors, -1, s), eye(n, n, 0, a.dtype(), s), s);
+  const Parts factors(args.outputs[0], s), g(args.cotangents[0], s);
+  const int k = static_cast<int>(factors.square.shape(-1));
+  const array u = triu(factors.square, 0, s);
+  const array l = add(tril(factors.square, -1, s), eye(k, k, 0, u.dtype(), s), s);
   const array lt = transposed(l, s);
-  const array inner = add(tril(matmul(lt, tril(g, -1, s), s), -1, s),
-                          triu(matmul(triu(g, 0, s), transposed(u, s), s), 0, s), s);
-  const array left = solved_triangular(lt, inner, true, s);
-  const array permuted = transposed(solved_triangular(u, transposed(left, s), true, s), s);
-  const array back = argsort(rows, -1, s);
+  const auto times_inverse_ut = [&](const array& x) {
+    return transposed(solved_triangular(u, transposed(x, s), true, s), s);
+  };
+  const array of_l = subtract(matmul(lt, tril(g.square, -1, s), s),
+                              matmul(g.right, transposed(factors.right, s), s), s);
+  const array of_u = subtract(matmul(triu(g.square, 0, s), transposed(u, s), s),
+                              matmul(transposed(factors.below, s), g.below, s), s);
+  const array inner = add(tril(of_l, -1, s), triu(of_u, 0, s), s);
+  array permuted = times_inverse_ut(solved_triangular(lt, inner, true, s));
+  if (factors.right.shape(-1) > 0) {
+    permuted = concatenate({permuted, solved_triangular(lt, g.right, true, s)}, -1, s);
+  } else if (factors.below.shape(-2) > 0) {
+    permuted = concatenate({permuted, times_inverse_ut(g.below)}, -2, s);
+  }
+  const array back = argsort(args.outputs[2], -1, s);
   return {take_along_axis(permuted, expand_dims(back, -1, s), -2, s)};
 }
 Mapped vmap_lu(const VmapArgs& args) { return map_in_front(kLu, args, args.attrs); }

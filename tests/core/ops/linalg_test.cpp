@@ -435,11 +435,5 @@ TEST(Linalg, NotANumber) {
   error_of<std::runtime_error>([&] { eval(linalg::pinv(a)); });
 }
 
-TEST(Linalg, FactorsOfWideMatricesHaveNoDerivativeAndSaySo) {
-  error_of<std::invalid_argument>([&] {
-    grad([](const array& x) { return sum(linalg::lu_factor(x).first); })(ones({2, 3}));
-  });
-}
-
 }  // namespace
 }  // namespace mlx::core

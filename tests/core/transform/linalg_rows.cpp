@@ -90,6 +90,8 @@ DerivativeRows factor_rows() {
       of("PinvOfTall", {4, 2}, [](const array& x) { return linalg::pinv(x); }),
       of("PinvOfWide", {2, 3}, [](const array& x) { return linalg::pinv(x); }),
       of("LuFactor", {2, 3, 3}, [](const array& x) { return linalg::lu_factor(regular(x)).first; }),
+      of("LuFactorOfWide", {2, 4}, [](const array& x) { return linalg::lu_factor(x).first; }),
+      of("LuFactorOfTall", {2, 4, 2}, [](const array& x) { return linalg::lu_factor(x).first; }),
       of("Lu", {3, 3},
          [](const array& x) {
            const auto plu = linalg::lu(x);
