@@ -16,11 +16,41 @@ void copy_strided(std::byte* dst, int64_t dst_step, const std::byte* src, int64_
   }
 }
 
+// Rows below that are not worth a call.
+constexpr int64_t kShort = 32;
+
 // Copies of one element, side by side: what is there is doubled.
 void repeat(std::byte* dst, const std::byte* src, int64_t bytes, int64_t itemsize) {
   std::memcpy(dst, src, static_cast<size_t>(itemsize));
   for (int64_t done = itemsize; done < bytes; done *= 2) {
     std::memcpy(dst + done, dst, static_cast<size_t>(std::min(done, bytes - done)));
+  }
+}
+
+// `copies` of each of `count` elements, side by side. The step is in bytes.
+template <typename T>
+void repeat_each(std::byte* dst, const std::byte* src, int64_t src_step, int64_t count,
+                 int64_t copies) {
+  for (int64_t i = 0; i < count; ++i) {
+    T value;
+    std::memcpy(&value, src + i * src_step, sizeof value);
+    for (int64_t k = 0; k < copies; ++k, dst += sizeof value) {
+      std::memcpy(dst, &value, sizeof value);
+    }
+  }
+}
+
+void repeat_each(std::byte* dst, const std::byte* src, int64_t src_step, int64_t count,
+                 int64_t copies, int64_t itemsize) {
+  switch (itemsize) {
+    case 1:
+      return repeat_each<uint8_t>(dst, src, src_step, count, copies);
+    case 2:
+      return repeat_each<uint16_t>(dst, src, src_step, count, copies);
+    case 4:
+      return repeat_each<uint32_t>(dst, src, src_step, count, copies);
+    default:
+      return repeat_each<uint64_t>(dst, src, src_step, count, copies);
   }
 }
 
@@ -31,7 +61,7 @@ void copy_row(std::byte* dst, int64_t dst_step, const std::byte* src, int64_t sr
     std::memcpy(dst, src, static_cast<size_t>(count * itemsize));
     return;
   }
-  if (dst_step == itemsize && src_step == 0) {
+  if (dst_step == itemsize && src_step == 0 && count >= kShort) {
     return repeat(dst, src, count * itemsize, itemsize);
   }
   switch (itemsize) {
@@ -123,6 +153,30 @@ void TileCursor::walk(int64_t count, Copy copy) {
 }
 
 void TileCursor::read(std::byte* dst, int64_t count) {
+  const size_t inner = index_.size() - 1;
+  const int64_t copies = view_->sizes[inner];
+  if (view_->steps[inner] != 0 || copies >= kShort || inner == 0) {
+    return read_rows(dst, count);
+  }
+  // Short rows of one element each, several at once; what is not a whole row one by one.
+  while (count > 0) {
+    const int64_t left = copies - index_[inner];
+    if (left < copies || count < copies) {
+      const int64_t part = std::min(left, count);
+      read_rows(dst, part);
+      dst += part * view_->itemsize;
+      count -= part;
+      continue;
+    }
+    const int64_t rows = std::min(count / copies, view_->sizes[inner - 1] - index_[inner - 1]);
+    repeat_each(dst, at_, view_->steps[inner - 1], rows, copies, view_->itemsize);
+    skip(rows * copies);
+    dst += rows * copies * view_->itemsize;
+    count -= rows * copies;
+  }
+}
+
+void TileCursor::read_rows(std::byte* dst, int64_t count) {
   const int64_t itemsize = view_->itemsize;
   walk(count, [&](const std::byte* at, int64_t step, int64_t run) {
     copy_row(dst, itemsize, at, step, run, itemsize);

@@ -44,6 +44,7 @@ class TileCursor {
   void write(const std::byte* src, int64_t count);
 
  private:
+  void read_rows(std::byte* dst, int64_t count);
   template <typename Copy>
   void walk(int64_t count, Copy copy);
 
