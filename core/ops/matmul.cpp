@@ -207,7 +207,7 @@ array addmm(array c, array a, array b, const float& alpha, const float& beta, St
     return add(multiply(array(alpha), product, s), multiply(array(beta), addend, s), s);
   }
   const auto operand = [&](const array& x) { return astype(x, dtype, s); };
-  const auto node = [&](const array& addend) {
+  const auto node = [&, &left = left, &right = right](const array& addend) {
     return make_node(kAddmm, {operand(addend), operand(left), operand(right)},
                      Attrs(AddmmAttrs{alpha, beta}), to_stream(s));
   };
