@@ -3,30 +3,18 @@
 #include <algorithm>
 #include <vector>
 
-#include "mlx/core/allocator.h"
 #include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/scratch.h"
 
 namespace mlx::core::cpu {
 namespace {
 
 // Fewer rows than this leave too many lanes empty; then a row at a time, if it is long.
 constexpr int64_t kFewRows = 8;
+// Elements of a long row that one thread should have at least.
+constexpr int64_t kSplitGrain = 1 << 13;
 
-/// Memory of the allocator's cache, because fresh pages cost as much as a transform.
-class Buffer {
- public:
-  explicit Buffer(int64_t floats)
-      : buffer_(allocator::malloc(static_cast<size_t>(floats) * sizeof(float))) {}
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { allocator::free(buffer_); }
-
-  float* get() const { return static_cast<float*>(const_cast<void*>(buffer_.ptr())); }
-  float& operator[](int64_t i) const { return get()[i]; }
-
- private:
-  allocator::Buffer buffer_;
-};
+using Buffer = Scratch<float>;
 
 /// The buffers of a thread.
 class Lanes {
@@ -36,11 +24,11 @@ class Lanes {
         x_(plan.buffer_elements() * kFftElement),
         y_(plan.buffer_elements() * kFftElement) {}
 
-  float* input() { return x_.get(); }
+  float* input() { return x_.data(); }
   /// Transforms the input.
-  float* run() { return plan_.run(x_.get(), y_.get()); }
+  float* run() { return plan_.run(x_.data(), y_.data()); }
   /// The buffer that run() did not return.
-  float* other(const float* result) { return result == x_.get() ? y_.get() : x_.get(); }
+  float* other(const float* result) { return result == x_.data() ? y_.data() : x_.data(); }
 
  private:
   const FftPlan& plan_;
@@ -54,7 +42,8 @@ void fft_split(const FftPlan::Split& split, float* to, const float* from, const 
   const FftLoops& loops = fft_loops();
   const int64_t first = split.first->length(), second = split.second->length();
   const Buffer middle(2 * split.n);
-  parallel_for((second + kFftLanes - 1) / kFftLanes, 1, [&](int64_t begin, int64_t end) {
+  const auto grain = [](int64_t n) { return 1 + kSplitGrain / (n * kFftLanes); };
+  parallel_for((second + kFftLanes - 1) / kFftLanes, grain(first), [&](int64_t begin, int64_t end) {
     Lanes lanes(*split.first);
     std::vector<float> factors(static_cast<size_t>(2 * first));
     for (int64_t column = begin * kFftLanes; column < std::min(end * kFftLanes, second);
@@ -65,14 +54,14 @@ void fft_split(const FftPlan::Split& split, float* to, const float* from, const 
       float* x = lanes.run();
       split.factors(factors.data(), column);
       loops.twist(x, first, factors.data(), split.rotations.data());
-      loops.store(middle.get() + 2 * column, x, first, {1, second, count}, false, 1);
+      loops.store(middle.data() + 2 * column, x, first, {1, second, count}, false, 1);
     }
   });
-  parallel_for((first + kFftLanes - 1) / kFftLanes, 1, [&](int64_t begin, int64_t end) {
+  parallel_for((first + kFftLanes - 1) / kFftLanes, grain(second), [&](int64_t begin, int64_t end) {
     Lanes lanes(*split.second);
     for (int64_t k = begin * kFftLanes; k < std::min(end * kFftLanes, first); k += kFftLanes) {
       const int64_t count = std::min(kFftLanes, first - k);
-      loops.load(lanes.input(), middle.get() + 2 * k * second, second, {second, 1, count}, false);
+      loops.load(lanes.input(), middle.data() + 2 * k * second, second, {second, 1, count}, false);
       loops.store(to + 2 * k * row.to_step, lanes.run(), second,
                   {row.to_step, first * row.to_step, count}, row.inverse, row.scale);
     }
@@ -91,17 +80,17 @@ void fft_chirp(const FftPlan& plan, float* to, const float* from, const FftRow& 
   const FftPlan::Chirp& chirp = *plan.chirp();
   const int64_t n = plan.length(), power = chirp.power->length();
   const Buffer x(2 * power);
-  std::fill(x.get() + 2 * n, x.get() + 2 * power, 0.0f);
+  std::fill(x.data() + 2 * n, x.data() + 2 * power, 0.0f);
   const int64_t re = row.inverse ? 1 : 0, im = 1 - re;
   for (int64_t i = 0; i < n; ++i) {
     x[2 * i] = from[2 * i * row.from_step + re];
     x[2 * i + 1] = from[2 * i * row.from_step + im];
   }
-  multiply(x.get(), chirp.chirp.data(), n);
-  fft_of_one(*chirp.power, x.get(), x.get(), {});
-  multiply(x.get(), chirp.filter.data(), power);
-  fft_of_one(*chirp.power, x.get(), x.get(), {.inverse = true});
-  multiply(x.get(), chirp.chirp.data(), n);
+  multiply(x.data(), chirp.chirp.data(), n);
+  fft_of_one(*chirp.power, x.data(), x.data(), {});
+  multiply(x.data(), chirp.filter.data(), power);
+  fft_of_one(*chirp.power, x.data(), x.data(), {.inverse = true});
+  multiply(x.data(), chirp.chirp.data(), n);
   for (int64_t i = 0; i < n; ++i) {
     to[2 * i * row.to_step + re] = x[2 * i] * row.scale;
     to[2 * i * row.to_step + im] = x[2 * i + 1] * row.scale;
@@ -208,7 +197,7 @@ void fft_from_real(const FftRows& rows, float* to, const float* from) {
         row[2 * k] = from[(o * n + k) * rows.inner + i];
         row[2 * k + 1] = 0;
       }
-      fft_of_one(*plan, row.get(), row.get(), {.scale = rows.scale});
+      fft_of_one(*plan, row.data(), row.data(), {.scale = rows.scale});
       for (int64_t k = 0; k < half; ++k) {
         std::copy_n(&row[2 * k], 2, to + 2 * ((o * half + k) * rows.inner + i));
       }
@@ -226,7 +215,7 @@ void fft_from_real(const FftRows& rows, float* to, const float* from) {
         loops.load_real(lanes.input(), from + at, n, pair[part].layout(n, rows), part);
       }
       float* both = lanes.run();
-      float* parts[] = {lanes.other(both), second.get()};
+      float* parts[] = {lanes.other(both), second.data()};
       loops.separate(parts[0], parts[1], both, n);
       for (int part = 0; part < 2; ++part) {
         if (pair[part].lanes == 0) continue;
@@ -254,7 +243,7 @@ void fft_to_real(const FftRows& rows, float* to, const float* from) {
         row[2 * k] = x[0];
         row[2 * k + 1] = real ? 0 : x[1];
       }
-      fft_of_one(*plan, row.get(), row.get(), {.inverse = true, .scale = rows.scale});
+      fft_of_one(*plan, row.data(), row.data(), {.inverse = true, .scale = rows.scale});
       for (int64_t k = 0; k < n; ++k) to[(o * n + k) * rows.inner + i] = row[2 * k];
     });
     return;
@@ -263,7 +252,7 @@ void fft_to_real(const FftRows& rows, float* to, const float* from) {
   parallel_for((groups.size() + 1) / 2, grain(rows), [&](int64_t begin, int64_t end) {
     Lanes lanes(*plan);
     const Buffer first(half * kFftElement), second(half * kFftElement);
-    float* const parts[] = {first.get(), second.get()};
+    float* const parts[] = {first.data(), second.data()};
     for (int64_t g = begin; g < end; ++g) {
       const RowGroup pair[] = {groups[2 * g], groups[2 * g + 1]};
       for (int part = 0; part < 2; ++part) {
