@@ -30,6 +30,8 @@ constexpr int64_t kTileRows = 4;
 constexpr int64_t kSliceRows = 16;
 // Elements of an unpacked strip: they fit the cache of a core.
 constexpr int64_t kStripElements = 1 << 18;
+// Columns of a strip whose columns are not rows of the matrix.
+constexpr int64_t kPieceColumns = 1 << 10;
 // Codes that are worth a thread.
 constexpr int64_t kGrain = 1 << 16;
 
@@ -197,23 +199,29 @@ void multiply_by_dots(const Product& p) {
 
 // ---- many rows
 
-/// Unpacks strips of columns of the product: [columns][inner] if transposed, else
-/// [inner][columns].
+/// A piece of the matrix that is unpacked: the elements [begin, end) of the product's rows, and
+/// [first, first + depth) of those of x.
+struct Piece {
+  int64_t begin, end, first, depth;
+};
+
+/// Unpacks pieces: [columns][depth] if transposed, else [depth][columns].
 class Strip {
  public:
-  Strip(const Product& p, int64_t columns)
+  Strip(const Product& p, int64_t columns, int64_t depth)
       : p_(p),
         is_narrow_(p.dtype != float32),
-        longest_(p.transpose ? p.inner : columns),
-        strip_(scratch(columns * p.inner, p.dtype)),
+        longest_(p.transpose ? depth : columns),
+        strip_(scratch(columns * depth, p.dtype)),
         // A row in float32, and scales and biases.
         row_(scratch(longest_ + 2 * longest_ / p.w.format().group, float32)) {}
 
-  const void* unpack(int64_t begin, int64_t end) {
-    const int64_t rows = p_.transpose ? end - begin : p_.inner;
-    const int64_t first = p_.transpose ? 0 : begin;
-    const int64_t count = p_.transpose ? p_.inner : end - begin;
-    const int64_t first_row = p_.first_row() + (p_.transpose ? begin : 0);
+  const void* unpack(const Piece& piece) {
+    const int64_t columns = piece.end - piece.begin;
+    const int64_t rows = p_.transpose ? columns : piece.depth;
+    const int64_t first = p_.transpose ? piece.first : piece.begin;
+    const int64_t count = p_.transpose ? piece.depth : columns;
+    const int64_t first_row = p_.first_row() + (p_.transpose ? piece.begin : piece.first);
     auto* out = strip_.data<std::byte>();
     auto* wide = row_.data<float>();
     for (int64_t r = 0; r < rows; ++r, out += count * p_.dtype.size()) {
@@ -234,24 +242,32 @@ class Strip {
 int64_t strip_columns(const Product& p) {
   const int64_t fits = std::max<int64_t>(16, kStripElements / p.inner);
   const int64_t share = (p.outer + thread_count() - 1) / thread_count();
-  // Whole groups of any size.
-  return rounded_up(std::min(fits, share), p.transpose ? 1 : 128);
+  // Whole groups of any size, and long pieces of rows that are not columns of the product.
+  return p.transpose ? std::min(fits, share)
+                     : rounded_up(std::min(std::max(fits, kPieceColumns), share), 128);
 }
 
 void multiply_by_strips(const Product& p) {
   const int64_t columns = strip_columns(p);
+  // Sums over several pieces are in float32.
+  const bool whole = p.transpose || p.dtype != float32;
+  const int64_t depth = whole ? p.inner : std::min(p.inner, kStripElements / columns);
   parallel_for(rounded_up(p.outer, columns) / columns, 1, [&](int64_t begin, int64_t end) {
-    Strip strip(p, columns);
+    Strip strip(p, columns, depth);
     for (int64_t s = begin; s < end; ++s) {
       const int64_t from = s * columns, to = std::min(p.outer, from + columns);
-      gemm({.dtype = p.dtype,
-            .m = p.rows,
-            .n = to - from,
-            .k = p.inner,
-            .a = {p.x, p.inner, false},
-            .b = {strip.unpack(from, to), p.transpose ? p.inner : to - from, p.transpose},
-            .c = static_cast<std::byte*>(p.out) + from * p.dtype.size(),
-            .c_stride = p.outer});
+      for (int64_t k = 0; k < p.inner; k += depth) {
+        const Piece piece{from, to, k, std::min(depth, p.inner - k)};
+        gemm({.dtype = p.dtype,
+              .m = p.rows,
+              .n = to - from,
+              .k = piece.depth,
+              .a = {static_cast<const std::byte*>(p.x) + k * p.dtype.size(), p.inner, false},
+              .b = {strip.unpack(piece), p.transpose ? piece.depth : to - from, p.transpose},
+              .c = static_cast<std::byte*>(p.out) + from * p.dtype.size(),
+              .c_stride = p.outer,
+              .beta = k == 0 ? 0.0f : 1.0f});
+      }
     }
   });
 }

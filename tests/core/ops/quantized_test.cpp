@@ -382,6 +382,10 @@ TEST(QuantizedMatmul, ProductsLargerThanABlock) {
       const auto want = product(values(rows), values(p.elements()), m - 400, k, n, true);
       expect_product(slice(p.times(x, true), {400, 0}, {m, n}, {1, 1}), want, "many rows");
       expect_product(p.times(rows, true), want, "the last of them");
+      const Packed tall = packed(random_array({700, k}, dtype, 3), {"affine", 128, bits});
+      const array few = random_array({6, 700}, dtype, 9);
+      expect_product(tall.times(few, false),
+                     product(values(few), values(tall.elements()), 6, 700, k, false), "x w");
     }
   }
 }
