@@ -1,7 +1,7 @@
 #include "bars.h"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <istream>
 #include <stdexcept>
 #include <vector>
@@ -40,13 +40,15 @@ std::string column(const Bar* bars, size_t count, size_t rows, const Axis& axis,
   for (const double tick : log_ticks(axis, 4)) {
     svg += text("<line x1='%.1f' y1='%g' x2='%.1f' y2='%g' class='grid'/>\n", x(tick), kTop,
                 x(tick), bottom);
-    svg += text("<text x='%.1f' y='%g' class='small'>%.3g</text>\n", x(tick) + 6, kTop - 6, tick);
+    svg += text("<text x='%.1f' y='%g' class='small'>%s%g</text>\n", x(tick) + 6, kTop - 6,
+                tick < 1 ? "1/" : "", tick < 1 ? 1 / tick : tick);
   }
   for (size_t i = 0; i < count; ++i) {
     const double y = kTop + kLine * static_cast<double>(i);
-    const auto [from, to] = std::minmax(x(1), x(bars[i].ratio));
+    const double from = std::min(x(1), x(bars[i].ratio));
+    const double width = std::abs(x(1) - x(bars[i].ratio));
     svg += text("<rect x='%.1f' y='%.1f' width='%.1f' height='%g' fill='%s'/>\n", from, y + 2,
-                to - from, kLine - 3, color_of(bars[i].ratio));
+                width, kLine - 3, color_of(bars[i].ratio));
     svg += text("<text x='%.1f' y='%.1f' class='small'>", left + kLabel - 6, y + 10) +
            escaped(bars[i].name) + "</text>\n";
   }

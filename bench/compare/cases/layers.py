@@ -2,7 +2,7 @@
 
 from . import Case, short
 
-HALVES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16")
 
 # Debian's PyTorch is older than its scaled_dot_product_attention.
 ATTENTION = """
@@ -58,7 +58,7 @@ def norm(name, shape, dtype="float32"):
 
 def cases():
     rows = []
-    for dtype in HALVES:
+    for dtype in DTYPES:
         rows += [Case(f"softmax axis {axis}{short(dtype)}", f"softmax_{axis}",
                       f"{dtype}:2048x2048:normal", f"mx.softmax(a, axis={axis})",
                       f"torch.softmax(a, {axis})") for axis in (0, 1)]
@@ -70,13 +70,13 @@ def cases():
                      "mx.fast.rope(a, 128, traditional=False, base=10000.0, scale=1.0, offset=0)",
                      "rope(a)", torch_first=ROPE))
     rows += [attention("attention (1, 16, 512, 64)", "attention", "1x16x512x64", "1x16x512x64", dtype)
-             for dtype in HALVES]
+             for dtype in DTYPES]
     rows.append(attention("attention (1, 32, 2048, 128)", "attention", "1x32x2048x128",
                           "1x32x2048x128"))
     rows.append(attention("attention, 1 query, 2048 keys", "attention_decode", "1x32x1x128",
                           "1x32x2048x128"))
     rows += [conv("conv2d 3x3", "conv2d", "8x64x64x64", "64x3x3x64", ", padding=1", dtype=dtype)
-             for dtype in HALVES]
+             for dtype in DTYPES]
     return rows + [
         conv("conv1d 3", "conv1d", "8x1024x128", "128x3x128", ", padding=1"),
         conv("conv2d 1x1", "conv2d_pointwise", "8x64x64x64", "64x1x1x64"),
