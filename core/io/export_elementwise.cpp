@@ -127,11 +127,14 @@ Id write_composed(Lowering& to, Opcode opcode, Id x) {
       const Id up = to.add("Ceil", {}, {x}, same);
       return to.add("Select", {}, {below, up, to.add("Floor", {}, {x}, same)}, same);
     }
-    default: {  // bitwise_invert
+    case Opcode::bitwise_invert: {
       if (same.dtype == bool_) return to.add("LogicalNot", {}, {x}, same);
       const array ones = subtract(array(0, same.dtype), array(1, same.dtype));
       return to.add("BitwiseBinary", {2}, beside(ones), same);
     }
+    default:
+      throw_invalid("[export_function] ", elementwise_op(opcode).name,
+                    " cannot be stored in a file.");
   }
 }
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "mlx/core/io/export_table.h"
+#include "mlx/core/io/load.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/creation_ops.h"
 #include "mlx/core/ops/elementwise.h"
@@ -130,6 +131,11 @@ std::vector<Id> write_view(Lowering& to, const WriteArgs& args) {
 // Copies and layouts are not in the values.
 std::vector<Id> write_nothing(Lowering&, const WriteArgs& args) { return {args.in[0]}; }
 
+// What the function loads is a constant of it.
+std::vector<Id> write_load(Lowering& to, const WriteArgs& args) {
+  return {to.constant(make_node(kLoad, {}, args.attrs, to_stream({})))};
+}
+
 std::vector<Id> write_concatenate(Lowering& to, const WriteArgs& args) {
   return {to.add("Concatenate", {args.attrs.get<ConcatenateAttrs>().axis}, args.in, args.out[0])};
 }
@@ -238,6 +244,7 @@ std::span<const WriteRow> shape_writers() {
       {&kCopy, write_nothing},
       {&kContiguous, write_nothing},
       {&kStopGradient, write_nothing},
+      {&kLoad, write_load},
       {&kConcatenate, write_concatenate},
       {&kDepends, write_depends},
       {&kArange, write_arange},
