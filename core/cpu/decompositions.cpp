@@ -74,13 +74,6 @@ Int geev(bool vectors, Int n, T* a, ComplexFloat* w, ComplexFloat* v) {
   }
 }
 
-template <typename T>
-void transpose_square(T* a, Int n) {
-  for (Int i = 0; i < n; ++i) {
-    for (Int j = 0; j < i; ++j) std::swap(a[i * int64_t{n} + j], a[j * int64_t{n} + i]);
-  }
-}
-
 }  // namespace
 
 // LAPACK sees A^T = Vt^T S U^T: its first vectors are our Vt, its second our U.
@@ -123,20 +116,19 @@ void eigh(const KernelArgs& args) {
     const Int n = a.rows();
     if (n == 0) return;
     for_each_matrix(a.count(), n, [&](int64_t i) {
-      // Of the transpose, whose lower triangle is our upper one; a Hermitian
-      // matrix's transpose is its conjugate, and so are the vectors.
-      const char triangle = attrs.upper ? 'L' : 'U';
-      failure.note(i, syevd(attrs.vectors ? 'V' : 'N', triangle, n, a[i],
+      // LAPACK is faster with lower triangles. It sees the transpose, whose lower one is
+      // our upper one; a Hermitian matrix's transpose is its conjugate, and so are the vectors.
+      const Scratch<T> lower(attrs.upper ? 0 : int64_t{n} * n);
+      if (!attrs.upper) transpose(a[i], n, n, n, lower.data());
+      T* x = attrs.upper ? a[i] : lower.data();
+      failure.note(i, syevd(attrs.vectors ? 'V' : 'N', 'L', n, x,
                             data_of<Real<T>>(args.outputs[0]) + i * n));
       if (!attrs.vectors) return;
-      transpose_square(a[i], n);
       T* out = data_of<T>(args.outputs[1]) + i * n * n;
-      std::transform(a[i], a[i] + int64_t{n} * n, out, [](T x) {
-        if constexpr (std::is_same_v<T, ComplexFloat>)
-          return std::conj(x);
-        else
-          return x;
-      });
+      transpose(x, n, n, n, out);
+      if constexpr (std::is_same_v<T, ComplexFloat>) {
+        for (int64_t k = 0; attrs.upper && k < int64_t{n} * n; ++k) out[k] = std::conj(out[k]);
+      }
     });
   });
   failure.raise("eigh", "No convergence, or an element is not finite");
@@ -152,10 +144,12 @@ void eig(const KernelArgs& args) {
     const Int n = a.rows();
     if (n == 0) return;
     for_each_matrix(a.count(), n, [&](int64_t i) {
-      transpose_square(a[i], n);
-      ComplexFloat* v = vectors ? data_of<ComplexFloat>(args.outputs[1]) + i * n * n : nullptr;
-      failure.note(i, geev(vectors, n, a[i], data_of<ComplexFloat>(args.outputs[0]) + i * n, v));
-      if (vectors) transpose_square(v, n);
+      const Scratch<T> x(int64_t{n} * n);
+      transpose(a[i], n, n, n, x.data());
+      const Scratch<ComplexFloat> v(vectors ? int64_t{n} * n : 0);
+      failure.note(
+          i, geev(vectors, n, x.data(), data_of<ComplexFloat>(args.outputs[0]) + i * n, v.data()));
+      if (vectors) transpose(v.data(), n, n, n, data_of<ComplexFloat>(args.outputs[1]) + i * n * n);
     });
   });
   failure.raise("eig", "No convergence, or an element is not finite");
@@ -174,7 +168,7 @@ void qr(const KernelArgs& args) {
     const Int m = a.rows(), n = a.columns(), k = std::min(m, n);
     if (k == 0) return;
     for_each_matrix(a.count(), std::max(m, n), [&](int64_t matrix) {
-      std::vector<T> tau(static_cast<size_t>(k)), x(static_cast<size_t>(int64_t{m} * n));
+      const Scratch<T> tau(k), x(int64_t{m} * n);
       transpose(a[matrix], m, n, n, x.data());
       failure.note(matrix, geqrf(m, n, x.data(), tau.data()));
       T* upper = data_of<T>(r) + matrix * k * n;

@@ -71,13 +71,6 @@ void copy_triangle(const T* from, T* to, int64_t n, bool upper) {
   }
 }
 
-template <typename T>
-std::vector<T> transposed_copy(const T* a, int64_t rows, int64_t columns) {
-  std::vector<T> out(static_cast<size_t>(rows * columns));
-  transpose(a, rows, columns, columns, out.data());
-  return out;
-}
-
 std::vector<Int> pivots_of(Int n) { return std::vector<Int>(static_cast<size_t>(n)); }
 
 }  // namespace
@@ -182,7 +175,8 @@ void lu(const KernelArgs& args) {
       uint32_t* numbers = rows + i * m;
       for (Int r = 0; r < m; ++r) numbers[r] = static_cast<uint32_t>(r);
       if (k == 0) return;
-      std::vector<T> x = transposed_copy(a[i], m, n);
+      const Scratch<T> x(int64_t{m} * n);
+      transpose(a[i], m, n, n, x.data());
       auto pivots = pivots_of(k);
       getrf(m, n, x.data(), pivots.data());  // a singular matrix has factors, too
       for (Int r = 0; r < k; ++r) {
@@ -201,12 +195,14 @@ void solve(const KernelArgs& args) {
   Failure failure;
   with_real(out.dtype(), [&](auto type) {
     using T = decltype(type);
-    Matrices<T> a(args.inputs[0], "solve"), b(args.inputs[1], "solve");
-    const Int n = a.rows(), k = b.columns();
+    Matrices<T> a(args.inputs[0], "solve");
+    const array b = row_contiguous(args.inputs[1], out.dtype());
+    const Int n = a.rows(), k = lapack_size(out.shape(-1), "solve");
     if (n == 0 || k == 0) return;
     for_each_matrix(a.count(), n, [&](int64_t i) {
       auto pivots = pivots_of(n);
-      std::vector<T> x = transposed_copy(b[i], n, k);
+      const Scratch<T> x(int64_t{n} * k);
+      transpose(b.data<T>() + i * n * k, n, k, k, x.data());
       Int info = getrf(n, n, a[i], pivots.data());
       if (info == 0) info = getrs(n, k, a[i], pivots.data(), x.data());
       T* to = data_of<T>(out) + i * n * k;
@@ -232,7 +228,8 @@ void solve_triangular(const KernelArgs& args) {
     for_each_matrix(static_cast<int64_t>(out.size()) / n / k, n, [&](int64_t i) {
       const T* a = matrices.data<T>() + i * n * n;
       for (Int d = 0; d < n; ++d) failure.note(i, a[int64_t{d} * n + d] == 0 ? d + 1 : 0);
-      std::vector<T> x = transposed_copy(right.data<T>() + i * n * k, n, k);
+      const Scratch<T> x(int64_t{n} * k);
+      transpose(right.data<T>() + i * n * k, n, k, k, x.data());
       trsm(upper ? CblasLower : CblasUpper, n, k, a, x.data());
       transpose(x.data(), k, n, n, data_of<T>(out) + i * n * k);
     });

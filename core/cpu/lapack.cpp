@@ -15,9 +15,11 @@ Int lapack_size(int64_t n, std::string_view op) {
 
 template <typename T>
 Matrices<T>::Matrices(const array& a, std::string_view op)
-    : rows_(lapack_size(a.shape(-2), op)), columns_(lapack_size(a.shape(-1), op)), count_(1) {
+    : rows_(lapack_size(a.shape(-2), op)),
+      columns_(lapack_size(a.shape(-1), op)),
+      count_(1),
+      data_(static_cast<int64_t>(a.size())) {
   for (size_t d = 0; d + 2 < a.ndim(); ++d) count_ *= a.shape()[d];
-  data_.resize(a.size());
   copy_to(a, data_.data(), a.dtype());
 }
 

@@ -15,6 +15,7 @@
 
 #include "mlx/core/array.h"
 #include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/scratch.h"
 
 namespace mlx::core::cpu {
 
@@ -57,7 +58,7 @@ class Matrices {
  private:
   Int rows_, columns_;
   int64_t count_;
-  std::vector<T> data_;
+  Scratch<T> data_;
 };
 
 /// The first matrix of a batch with which something is wrong.

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
+#include "mlx/core/cpu/scan_loops.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/graph/tile_program.h"
 #include "mlx/core/ops/reduce_ops.h"
@@ -139,6 +141,14 @@ void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, b
                   typename Op::Acc first) {
   typename Op::Acc acc[kColumns];
   std::fill_n(acc, kColumns, first);
+  if constexpr (std::is_same_v<Op, Add<float>> || std::is_same_v<Op, Multiply<float>>) {
+    const ScanLoops& loops = MLX_CHOOSE_LOOPS(kScanLoops);
+    const ScanRow scan_row = std::is_same_v<Op, Add<float>> ? loops.sum : loops.prod;
+    for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
+      scan_row(acc, in + at, out + at, count, inclusive);
+    }
+    return;
+  }
   for (int64_t i = 0, at = 0; i < n; ++i, at += step) {
     for (int64_t k = 0; k < count; ++k) {
       const auto next = Op::step(acc[k], widened<Op>(in[at + k]));
