@@ -39,14 +39,18 @@ Arrays checked_indices(std::string_view op, const array& x, const array& w,
 
 array indices_in_front(const VmapArgs& args, size_t input, ShapeElem size, bool mapped) {
   const Stream s = args.stream;
+  if (!mapped) return repeated_in_front(args, input);
   const array wide = astype(repeated_in_front(args, input), int64, s);
   const array count(size, int64);
   const array index = where(less(wide, array(0, int64), s), add(wide, count, s), wide, s);
-  if (!mapped) return index;
   Shape column(index.ndim(), 1);
   column[0] = index.shape(0);
   const array starts = multiply(arange(static_cast<double>(column[0]), int64, s), count, s);
-  return add(index, reshape(starts, column, s), s);
+  // What is outside its batch must not be inside the next one.
+  const array inside =
+      logical_and(greater_equal(index, array(0, int64), s), less(index, count, s), s);
+  return where(inside, add(index, reshape(starts, column, s), s), array(column[0] * size, int64),
+               s);
 }
 
 }  // namespace mlx::core

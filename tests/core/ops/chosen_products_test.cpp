@@ -201,6 +201,20 @@ TEST(GatherMmErrors, SayWhatIsWrong) {
             std::string::npos);
 }
 
+TEST(GatherMmErrors, OfAnIndexOutsideItsBatchUnderVmap) {
+  const array a = numbers({3, 2, 3, 4}, float32), b = numbers({5, 4, 6}, float32);
+  const auto product = [&](int index) {
+    return vmap([&](const array& x) { return gather_mm(x, b, array({index}), array({0})); })(a);
+  };
+  EXPECT_EQ(values(product(-2)), values(matmul(take(a, 0, 1), take(b, 0, 0))));
+  for (int outside : {2, 3, -3}) EXPECT_THROW(eval(product(outside)), std::out_of_range);
+  const auto chosen =
+      vmap([&](const array& index) { return gather_mm(swapaxes(b, 1, 2), b, index, index); });
+  for (int outside : {5, -6}) {
+    EXPECT_THROW(eval(chosen(array({0, outside}, {2, 1}))), std::out_of_range);
+  }
+}
+
 // ---- block_masked_mm
 
 struct MaskCase {
