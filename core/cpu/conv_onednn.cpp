@@ -59,11 +59,35 @@ bool all_one(const Shape& values) {
   return std::all_of(values.begin(), values.end(), [](auto v) { return v == 1; });
 }
 
-// Nothing if oneDNN cannot say it.
-std::optional<Correlation> correlation(const ConvAttrs& conv, const Shape& input,
-                                       const Shape& weight, const Shape& output, Dtype dtype) {
-  const auto is_empty = [](const Shape& s) { return std::find(s.begin(), s.end(), 0) != s.end(); };
-  if (is_empty(input) || is_empty(weight) || is_empty(output)) return std::nullopt;
+/// A convolution with its shapes.
+struct Convolution {
+  ConvAttrs attrs;
+  Shape input, weight, output;
+};
+
+// Over two axes instead of one: oneDNN has better kernels for them.
+Convolution over_two_axes(Convolution c) {
+  for (Shape* shape : {&c.input, &c.weight, &c.output}) shape->insert(shape->begin() + 1, 1);
+  ConvAttrs& a = c.attrs;
+  for (Shape* v : {&a.stride, &a.kernel_dilation, &a.input_dilation}) v->insert(v->begin(), 1);
+  for (Shape* v : {&a.padding_lo, &a.padding_hi}) v->insert(v->begin(), 0);
+  return c;
+}
+
+// Small ones are done before oneDNN has found its kernel.
+bool is_small(const Convolution& c) {
+  constexpr int64_t kFewProducts = 1 << 17;
+  int64_t products = c.output.back() == 0 ? 0 : 1;
+  for (ShapeElem n : c.output) products *= n;
+  for (size_t i = 1; i < c.weight.size(); ++i) products *= c.weight[i];
+  return products < kFewProducts;  // or nothing at all
+}
+
+// Nothing if oneDNN cannot say it, or is not worth asking.
+std::optional<Correlation> correlation(const Convolution& all, Dtype dtype) {
+  const auto& [conv, input, weight, output] =
+      all.attrs.stride.size() == 1 ? over_two_axes(all) : all;
+  if (is_small(all)) return std::nullopt;
   const bool direct = !conv.flip && all_one(conv.input_dilation);
   const bool transposed = conv.flip && all_one(conv.stride);
   if (!direct && !transposed) return std::nullopt;
@@ -189,7 +213,7 @@ bool onednn_convolves(Dtype dtype) {
 
 bool convolution_onednn(const ConvAttrs& conv, const array& input, const array& weight,
                         array& out) {
-  const auto c = correlation(conv, input.shape(), weight.shape(), out.shape(), out.dtype());
+  const auto c = correlation({conv, input.shape(), weight.shape(), out.shape()}, out.dtype());
   if (!c) return false;
   return c->transposed ? multiply_transposed(*c, input, weight, out)
                        : multiply(*c, input, weight, out);
@@ -197,7 +221,7 @@ bool convolution_onednn(const ConvAttrs& conv, const array& input, const array& 
 
 bool convolution_weight_grad_onednn(const ConvAttrs& conv, const array& input, const array& g,
                                     array& out) {
-  const auto c = correlation(conv, input.shape(), out.shape(), g.shape(), out.dtype());
+  const auto c = correlation({conv, input.shape(), out.shape(), g.shape()}, out.dtype());
   if (!c) return false;
   return c->transposed ? weight_cotangent(*c, g, input, out) : weight_cotangent(*c, input, g, out);
 }

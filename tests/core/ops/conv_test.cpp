@@ -124,10 +124,24 @@ void expect_near(const array& got, const std::vector<double>& expected, double t
   }
 }
 
-class Convolution : public testing::TestWithParam<Case> {};
+// With so many images that the kernels for large convolutions do it.
+Case with_many_images(Case c) {
+  constexpr size_t kLarge = 1 << 17;  // products
+  const array weight = zeros(c.weight);
+  const size_t products = convolve(c, zeros(c.input), weight).size() * weight.size();
+  if (products > 0) {
+    c.input[0] *= static_cast<ShapeElem>(1 + kLarge * static_cast<size_t>(c.weight[0]) / products);
+  }
+  return c;
+}
 
-TEST_P(Convolution, IsTheSumOverWindowsInEveryDtype) {
-  const Case& c = GetParam();
+class Convolution : public testing::TestWithParam<Case> {
+ protected:
+  void expect_sums(const Case& c) const;
+  void expect_gradients(const Case& c) const;
+};
+
+void Convolution::expect_sums(const Case& c) const {
   for (Dtype dtype : {float16, bfloat16, float32, float64}) {
     SCOPED_TRACE(dtype_name(dtype));
     const array input = numbers(c.input, dtype, 0);
@@ -143,8 +157,7 @@ TEST_P(Convolution, IsTheSumOverWindowsInEveryDtype) {
   }
 }
 
-TEST_P(Convolution, HasTheTransposedSumsAsGradients) {
-  const Case& c = GetParam();
+void Convolution::expect_gradients(const Case& c) const {
   for (Dtype dtype : {bfloat16, float32, float64}) {
     SCOPED_TRACE(dtype_name(dtype));
     const array input = numbers(c.input, dtype, 0);
@@ -168,6 +181,16 @@ TEST_P(Convolution, HasTheTransposedSumsAsGradients) {
     expect_near(cotangents[0], dx, test::epsilon(dtype) + 1e-6);
     expect_near(cotangents[1], dw, test::epsilon(dtype) + 1e-5);
   }
+}
+
+TEST_P(Convolution, IsTheSumOverWindowsInEveryDtype) {
+  expect_sums(GetParam());
+  expect_sums(with_many_images(GetParam()));
+}
+
+TEST_P(Convolution, HasTheTransposedSumsAsGradients) {
+  expect_gradients(GetParam());
+  expect_gradients(with_many_images(GetParam()));
 }
 
 INSTANTIATE_TEST_SUITE_P(
