@@ -25,7 +25,7 @@ constexpr int64_t kFewRowsNarrow = 24;
 // Rows of x up to which integers are faster than floats.
 constexpr int64_t kDigitRows = 3;
 // Rows of x that are worth tiles.
-constexpr int64_t kTileRows = 4;
+constexpr int64_t kTileRows = 5;
 // Rows of the matrix whose scales are prepared together.
 constexpr int64_t kSliceRows = 16;
 // Elements of an unpacked strip: they fit the cache of a core.
