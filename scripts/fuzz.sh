@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 seconds=${1:-60}
 shift || true
 fuzzers=("$@")
-[ ${#fuzzers[@]} -gt 0 ] || fuzzers=(agent frame gguf handshake header hostfile npy npz safetensors)
+[ ${#fuzzers[@]} -gt 0 ] || fuzzers=(agent export frame gguf handshake header hostfile npy npz safetensors)
 
 if ! command -v clang++ >/dev/null; then
   echo "fuzz: needs clang: scripts/setup.sh --fuzz" >&2

@@ -364,7 +364,8 @@ array reshape(const array& a, Shape shape, StreamOrDevice s) {
       unknown = &n;
     } else {
       require(n >= 0, "[reshape] Negative size in shape ", shape, ".");
-      known *= n;
+      require(!__builtin_mul_overflow(known, n, &known), "[reshape] Too large: got shape ", shape,
+              ".");
     }
   }
   if (unknown != nullptr && known > 0 && size % known == 0) {
@@ -388,7 +389,8 @@ array unflatten(const array& a, int axis, Shape shape, StreamOrDevice s) {
       require(unknown == nullptr, "[unflatten] Only one size can be inferred.");
       unknown = &n;
     } else {
-      known *= n;
+      require(!__builtin_mul_overflow(known, n, &known), "[unflatten] Too large: got sizes ", shape,
+              ".");
     }
   }
   if (unknown != nullptr) {

@@ -110,7 +110,15 @@ std::vector<BadCall> bad_calls() {
        [=] {
          reshape(zeros({0}), {0, -1});
        }},
+      {"reshape",
+       [=] {
+         reshape(x, {ShapeElem{1} << 62, 4});
+       }},
       {"unflatten", [=] { unflatten(x, 0, {3}); }},
+      {"unflatten",
+       [=] {
+         unflatten(x, 0, {ShapeElem{1} << 62, 4});
+       }},
       {"unflatten",
        [=] {
          unflatten(x, 0, {-1, 4});
