@@ -131,7 +131,13 @@ RULES = [
     Rule("`conv3d`, `conv_transpose3d` with groups",
          works_here("conv3d", "conv_transpose3d", "conv_general", text="groups")),
     Rule("`conv_transpose` with more padding than the kernel reaches", cropped),
-    Rule("`fftshift`, `ifftshift`: an axis twice", refused_here("fft.fftshift", "fft.ifftshift", text="twice")),
+    Rule("`fftshift`, `ifftshift`, `flip`: an axis twice",
+         refused_here("fft.fftshift", "fft.ifftshift", "flip", text="twice")),
+    Rule("`roll`: one shift for several axes, as a list", works_here("roll", text="one shift value")),
+    Rule("`softmax` of no elements", lambda call, ours, theirs, kind: (
+        call.op == "softmax" and kind == "dtype" and call.arrays[0].storage.size == 0)),
+    Rule("`vecdot` of different numbers of axes", lambda call, ours, theirs, kind: (
+        call.op == "vecdot" and len(call.arrays[0].shape) != len(call.arrays[1].shape))),
     Rule("`softmax` of integers over another axis than the last", of("softmax", dtypes=wire.INTEGERS)),
     Rule("`einsum` of integers", refused_here("einsum", text="integers")),
     Rule("`max`, `min` under jvp where several elements are the extreme", lambda call, ours, theirs, kind: (

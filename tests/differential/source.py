@@ -48,6 +48,10 @@ class Source:
             return shape
         return [self.size() for _ in range(ndim)]
 
+    def short_shape(self, high):
+        """Without long axes: of an operand whose elements all meet all of another."""
+        return [self.size() for _ in range(self.integer(0, high))]
+
     def full_shape(self, ndim=None, low=0, high=4):
         """Without empty axes."""
         return [max(size, 1) for size in self.shape(ndim, low, high)]

@@ -170,7 +170,7 @@ class Peer:
     def start(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.DEVNULL, env=self.env, bufsize=0)
-        self.buffer = b""
+        self.buffer = bytearray()
 
     def stop(self):
         if self.process:
@@ -217,11 +217,14 @@ class Peer:
     def read_line(self):
         while b"\n" not in self.buffer:
             self.fill()
-        line, self.buffer = self.buffer.split(b"\n", 1)
-        return line
+        return self.take(self.buffer.index(b"\n") + 1)
 
     def read(self, count):
         while len(self.buffer) < count:
             self.fill()
-        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        return self.take(count)
+
+    def take(self, count):
+        data = bytes(memoryview(self.buffer)[:count])
+        del self.buffer[:count]
         return data

@@ -36,12 +36,11 @@ def matmul(g):
 
 def inner(g):
     last = g.size()
-    first = g.shape(high=2) + [last]
-    return wire.Call("inner", operands(g, first, g.shape(high=2) + [last]))
+    return wire.Call("inner", operands(g, g.short_shape(2) + [last], g.short_shape(2) + [last]))
 
 
 def two_shapes(op, high=2):
-    return lambda g: wire.Call(op, operands(g, g.shape(high=high), g.shape(high=high), wire.DTYPES))
+    return lambda g: wire.Call(op, operands(g, g.short_shape(high), g.short_shape(high), wire.DTYPES))
 
 
 def vecdot(g):
@@ -60,8 +59,8 @@ def addmm(g):
 
 def tensordot(g):
     shared = [g.integer(1, 4) for _ in range(g.integer(0, 2))]
-    a = g.shape(high=2) + shared
-    b = shared + g.shape(high=2)
+    a = g.short_shape(2) + shared
+    b = shared + g.short_shape(2)
     args = {"axes": len(shared)}
     if g.chance(0.5):
         args = {"axes_a": [i - len(shared) for i in range(len(shared))], "axes_b": list(range(len(shared)))}
