@@ -70,9 +70,11 @@ void search_rows(const Search& s, int64_t begin, int64_t end) {
       T top;
       extreme.init(&top, 1);
       extreme.row(&top, values, 1, count);
-      // A NaN is not equal to itself: then every element is looked at.
-      if (done == 0 || top != top || better(top, best.value, s.is_max)) {
+      if (top != top) {  // there is a NaN
         best.add(values, count, done, s.is_max);
+      } else if (done == 0 || better(top, best.value, s.is_max)) {
+        best = {top,
+                static_cast<uint32_t>(done + (std::find(values, values + count, top) - values))};
       }
       done += count;
     }
