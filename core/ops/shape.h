@@ -166,7 +166,7 @@ array moveaxis(const array& a, int source, int destination, StreamOrDevice s = {
 /// Dtypes: pad_value is cast to the dtype of `a`.
 /// Errors: std::invalid_argument for negative sizes, another mode, a pad_value of
 /// more than one element, or an empty axis in another mode than "constant".
-/// Grad: to `a`; none to pad_value.
+/// Grad: to `a` and to pad_value.
 array pad(const array& a, const std::vector<int>& axes, const Shape& low_pad_size,
           const Shape& high_pad_size, const array& pad_value = array(0),
           const std::string& mode = "constant", StreamOrDevice s = {});

@@ -133,6 +133,11 @@ def take_one(call):
     return np.take(call.arrays[0].storage, call.args["index"], call.args.get("axis"))
 
 
+def addmm(call):
+    c, a, b = (floats(x) for x in call.arrays)
+    return call.args.get("alpha", 1) * (a @ b) + call.args.get("beta", 1) * c
+
+
 def number_of_elements(call):
     shape = call.arrays[0].shape
     count = math.prod(shape[axis] for axis in call.args["axes"])
@@ -149,6 +154,7 @@ def scatter_add_axis(call):
 
 
 REFERENCES = {
+    "addmm": addmm,
     "number_of_elements": number_of_elements, "scatter_add_axis": scatter_add_axis,
     "cummax": accumulated(np.maximum.accumulate, complex(-np.inf, -np.inf)),
     "cummin": accumulated(np.minimum.accumulate, complex(np.inf, np.inf)),

@@ -114,6 +114,11 @@ RULES = [
     Rule("`softmax` of integers over several axes", lambda call, ours, theirs, kind: (
         call.op == "softmax" and kind == "dtype" and theirs.outputs[0].dtype == "float32" and (
             sum(size > 1 for size in call.arrays[0].shape) <= 1))),
+    Rule("`power` of integers with a negative exponent", lambda call, ours, theirs, kind: (
+        call.op == "power" and kind == "values" and ours.outputs[0].dtype in wire.INTEGERS and (
+            (call.arrays[1].values < 0).any()))),
+    Rule("`pad`: derivative by the pad value", lambda call, ours, theirs, kind: (
+        call.op == "pad" and kind == "values" and call.transform and "constant_values" in call.args)),
     Rule("integers divided by zero", by_zero),
     Rule("`floor_divide` of integers", of("floor_divide")),
     Rule("`logcumsumexp` of integers", of("logcumsumexp", kinds=("dtype",), dtypes=wire.INTEGERS + ["bool"])),

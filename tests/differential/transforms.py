@@ -68,5 +68,5 @@ def tolerance(row, call):
     """Derivatives round more often than results."""
     scale = row.scale(call) if row.scale else None
     if call.transform and call.transform["kind"] != "vmap":
-        return ("scaled", 64), scale
+        return ("scaled", row.derivative_ulps), scale
     return row.tolerance, scale

@@ -15,6 +15,8 @@ class Row:
     canonical: typing.Callable = None
     # Whether derivatives are compared, and whether the call may be mapped.
     differentiable: bool = False
+    # Units in the last place of the largest element that derivatives may differ by.
+    derivative_ulps: float = 64
     mappable: bool = True
     # Whether a mapped array may hold its elements in another order; otherwise all its parts are equal.
     shuffles: bool = True
