@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 import judge
+import transforms
 import wire
 
 
@@ -238,6 +239,6 @@ def agrees(row, call, ours):
                                                       ours.outputs)]
     except (ValueError, TypeError, IndexError):
         return False
-    scale = row.scale(call) if row.scale else None
+    tolerance, scale = transforms.tolerance(row, call)
     flushed = [wire.Answer([flush(o) for o in side]) for side in (ours.outputs, outputs)]
-    return judge.differs(*flushed, row.tolerance, scale) is None
+    return judge.differs(*flushed, tolerance, scale) is None

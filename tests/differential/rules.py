@@ -120,6 +120,7 @@ RULES = [
     Rule("`pad`: derivative by the pad value", lambda call, ours, theirs, kind: (
         call.op == "pad" and kind == "values" and call.transform and "constant_values" in call.args)),
     Rule("integers divided by zero", by_zero),
+    Rule("`floor_divide` of complex numbers", refused_here("floor_divide", text="complex64")),
     Rule("`floor_divide` of integers", of("floor_divide")),
     Rule("`logcumsumexp` of integers", of("logcumsumexp", kinds=("dtype",), dtypes=wire.INTEGERS + ["bool"])),
     Rule("`cumprod`, `logcumsumexp` of complex numbers: derivative",

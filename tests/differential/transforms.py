@@ -69,4 +69,4 @@ def tolerance(row, call):
     scale = row.scale(call) if row.scale else None
     if call.transform and call.transform["kind"] != "vmap":
         return ("scaled", row.derivative_ulps), scale
-    return row.tolerance, scale
+    return row.tolerance(call) if callable(row.tolerance) else row.tolerance, scale

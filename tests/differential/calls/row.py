@@ -8,7 +8,7 @@ import typing
 class Row:
     op: str
     make: typing.Callable  # Source -> Call
-    tolerance: object = "exact"
+    tolerance: object = "exact"  # or a function of the call that gives it
     # The magnitude that rounding errors are relative to, of a call; for "scaled" tolerances.
     scale: typing.Callable = None
     # What makes results comparable that are determined up to a choice: (call, outputs) -> outputs.
