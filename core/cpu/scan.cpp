@@ -171,6 +171,7 @@ typename Op::Acc total(const T* in, int64_t step, typename Op::Acc nothing) {
   typename Op::Acc acc[kLanes];
   std::fill_n(acc, kLanes, nothing);
   for (int64_t i = 0; i < kSegment; i += kLanes) {
+#pragma GCC unroll 8
     for (int64_t k = 0; k < kLanes; ++k) {
       acc[k] = Op::step(acc[k], widened<Op>(in[(i + k) * step]));
     }
@@ -188,6 +189,7 @@ void scan_segments(const T* in, T* out, int64_t step, bool inclusive,
   typename Op::Acc acc[kLanes];
   std::copy_n(before, kLanes, acc);
   for (int64_t i = 0; i < kSegment; ++i) {
+#pragma GCC unroll 8
     for (int64_t k = 0; k < kLanes; ++k) {
       const int64_t at = (k * kSegment + i) * step;
       const auto next = Op::step(acc[k], widened<Op>(in[at]));
@@ -233,12 +235,14 @@ void scan_along(const T* in, T* out, const Extent& extent, const ScanAttrs& attr
   const bool reverse = attrs.reverse;
   const auto first = Op::identity(dtype);
   const int64_t step = reverse ? -inner : inner;
-  if (inner == 1 && n >= kLong && outer < 2 * thread_count()) {
-    for (int64_t row = 0; row < outer; ++row) {
-      const int64_t at = row * n + (reverse ? n - 1 : 0);
-      scan_long_line<T, Op>(in + at, out + at, n, step, attrs.inclusive, first);
+  if constexpr (!std::is_same_v<T, complex64_t>) {  // which nobody scans in such lengths
+    if (inner == 1 && n >= kLong && outer < 2 * thread_count()) {
+      for (int64_t row = 0; row < outer; ++row) {
+        const int64_t at = row * n + (reverse ? n - 1 : 0);
+        scan_long_line<T, Op>(in + at, out + at, n, step, attrs.inclusive, first);
+      }
+      return;
     }
-    return;
   }
   const int64_t width = std::min(inner, kColumns);
   const int64_t blocks = (inner + width - 1) / width;

@@ -3,7 +3,11 @@
 #include <hwy/contrib/sort/vqsort.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cmath>
+#include <utility>
+#include <vector>
 
 #include "mlx/core/cpu/parallel.h"
 
@@ -95,11 +99,123 @@ Key* sort(Key* keys, Key* scratch, int64_t n) {
   return keys;
 }
 
+// ---- selection: with two pivots from a sample. Nearly all keys are below or
+// above both, in one pass without branches, and the few between are sorted.
+
+constexpr int64_t kSortBelow = 256;  // shorter lines are sorted
+constexpr int64_t kSample = 1024;    // at most
+
+template <typename Key>
+struct Pivots {
+  Key low, high;
+};
+
+// Pivots between which the kth key lies, unless the sample is a bad one.
+template <typename Key>
+Pivots<Key> choose_pivots(const Key* keys, int64_t n, int64_t kth) {
+  const int64_t size = std::min(kSample, n / 8);
+  std::array<Key, 2 * kSample> sample;
+  for (int64_t i = 0; i < size; ++i) {
+    sample[static_cast<size_t>(i)] = keys[n * i / size];
+  }
+  const Key* sorted = sort(sample.data(), sample.data() + kSample, size);
+  const int64_t rank = kth * size / n;
+  const auto margin = static_cast<int64_t>(1.5 * std::sqrt(static_cast<double>(size)));
+  return {sorted[std::max<int64_t>(0, rank - margin)], sorted[std::min(size - 1, rank + margin)]};
+}
+
+// Keys below, between and above the pivots.
+using Counts = std::array<int64_t, 3>;
+
+template <typename Key>
+Counts count(const Key* keys, int64_t n, const Pivots<Key>& pivots) {
+  int64_t below = 0, above = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    below += keys[i] < pivots.low;
+    above += pivots.high < keys[i];
+  }
+  return {below, n - below - above, above};
+}
+
+// Writes each key where the next of its kind goes, without branches.
+template <typename Key>
+void split(const Key* keys, int64_t n, const Pivots<Key>& pivots, Key* out, Counts at) {
+  Key *low = out + at[0], *middle = out + at[1], *high = out + at[2];
+  for (int64_t i = 0; i < n; ++i) {
+    const Key key = keys[i];
+    const bool below = key < pivots.low;
+    const bool above = pivots.high < key;
+    Key* to = above ? high : middle;
+    to = below ? low : to;
+    *to = key;
+    low += below;
+    high += above;
+    middle += !(below | above);
+  }
+}
+
+// All keys below the pivots, then those between, then those above, each in their
+// order. Returns how many each are.
+template <typename Key>
+Counts split_all(const Key* keys, int64_t n, const Pivots<Key>& pivots, Key* out) {
+  const int64_t pieces = std::clamp<int64_t>(n / kGrain, 1, thread_count());
+  std::vector<Counts> at(static_cast<size_t>(pieces));
+  const auto for_each_piece = [&](auto work) {
+    parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t first = n * i / pieces;
+        work(keys + first, n * (i + 1) / pieces - first, at[static_cast<size_t>(i)]);
+      }
+    });
+  };
+  for_each_piece(
+      [&](const Key* piece, int64_t size, Counts& counts) { counts = count(piece, size, pivots); });
+  Counts totals{};
+  int64_t position = 0;
+  for (size_t part = 0; part < totals.size(); ++part) {
+    for (Counts& counts : at) {
+      totals[part] += counts[part];
+      position += std::exchange(counts[part], position);
+    }
+  }
+  for_each_piece([&](const Key* piece, int64_t size, const Counts& counts) {
+    split(piece, size, pivots, out, counts);
+  });
+  return totals;
+}
+
+template <typename Key>
+Key* select(Key* keys, Key* scratch, int64_t n, int64_t kth) {
+  if (n < kSortBelow) {
+    return sort(keys, scratch, n);
+  }
+  const auto [below, between, above] = split_all(keys, n, choose_pivots(keys, n, kth), scratch);
+  Key* middle = scratch + below;
+  if (kth >= below && kth < below + between) {
+    const Key* sorted = sort(middle, keys, between);
+    if (sorted != middle) {
+      std::copy_n(sorted, between, middle);
+    }
+  } else if (kth < below) {  // the sample was a bad one
+    std::nth_element(scratch, scratch + kth, middle);
+  } else {
+    std::nth_element(middle + between, scratch + kth, scratch + n);
+  }
+  return scratch;
+}
+
 }  // namespace
 
 uint16_t* sort_keys(uint16_t* keys, uint16_t* scratch, int64_t n) { return sort(keys, scratch, n); }
 uint32_t* sort_keys(uint32_t* keys, uint32_t* scratch, int64_t n) { return sort(keys, scratch, n); }
 uint64_t* sort_keys(uint64_t* keys, uint64_t* scratch, int64_t n) { return sort(keys, scratch, n); }
 WideKey* sort_keys(WideKey* keys, WideKey* scratch, int64_t n) { return sort(keys, scratch, n); }
+
+uint64_t* select_key(uint64_t* keys, uint64_t* scratch, int64_t n, int64_t kth) {
+  return select(keys, scratch, n, kth);
+}
+WideKey* select_key(WideKey* keys, WideKey* scratch, int64_t n, int64_t kth) {
+  return select(keys, scratch, n, kth);
+}
 
 }  // namespace mlx::core::cpu
