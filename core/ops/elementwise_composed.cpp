@@ -60,9 +60,12 @@ array distance(const array& a, const array& b, Dtype dtype, const StreamOrDevice
 
 }  // namespace
 
-array isclose(const array& a, const array& b, double rtol, double atol, bool equal_nan,
+array isclose(const array& first, const array& second, double rtol, double atol, bool equal_nan,
               StreamOrDevice s) {
-  const Dtype dtype = promote_types(a.dtype(), b.dtype());
+  const Dtype dtype = promote_types(first.dtype(), second.dtype());
+  // A large integer may be infinite in the dtype of the other.
+  const array a = astype(first, dtype, s);
+  const array b = astype(second, dtype, s);
   const Dtype real = is_integer(dtype) ? float32 : real_dtype(dtype);
   const array magnitude = abs(is_integer(dtype) ? astype(b, real, s) : b, s);
   const array tolerance = add(array(atol, real), multiply(array(rtol, real), magnitude, s), s);

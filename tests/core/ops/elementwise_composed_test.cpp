@@ -45,6 +45,7 @@ TEST(IsClose, InfinitiesAndNan) {
   EXPECT_EQ(values(isclose(make({-19312, -32768}, int16), make({32767, -32768}, int16))),
             (Numbers{0, 1}));
   EXPECT_EQ(values(isclose(make({0}, int8), make({-128}, int8), 1)), Numbers{1});
+  EXPECT_EQ(values(isclose(make({3}, float16), make({100000}, int32), 0.1)), Numbers{0});
 }
 
 TEST(DivMod, IntegersRoundDown) {
