@@ -3,6 +3,7 @@
 import math
 
 import wire
+from calls.reductions import magnitude_sum
 from calls.row import Row
 
 
@@ -306,7 +307,7 @@ ROWS = [
                                       "ones_like")),
     Row("diag", diag),
     Row("diagonal", diagonal("diagonal")),
-    Row("trace", diagonal("trace"), ("ulps", 8)),
+    Row("trace", diagonal("trace"), ("scaled", 8), magnitude_sum),
     *(Row(op, triangle(op), "equal") for op in ("tril", "triu")),
     *(Row(op, matrix(op), mappable=False) for op in ("tri", "eye")),
     Row("identity", identity, mappable=False),
