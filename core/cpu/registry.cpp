@@ -84,6 +84,7 @@ const Row kKernels[] = {
     {&kArgReduce, arg_reduce},
     {&kSoftmax, softmax},
     {&kScan, scan},
+    {&kDecayingSum, decaying_sum},
     // sorting
     {&kSort, sort},
     {&kArgSort, sort},

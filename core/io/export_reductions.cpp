@@ -1,10 +1,12 @@
 // Reductions, softmax, scans, sorting.
 
+#include "mlx/core/base/error.h"
 #include "mlx/core/io/export_table.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/sort.h"
 #include "mlx/core/ops/sort_ops.h"
+#include "mlx/core/utils.h"
 
 namespace mlx::core::io {
 namespace {
@@ -40,6 +42,11 @@ std::vector<Id> write_scan(Lowering& to, const WriteArgs& args) {
   const auto& [kind, axis, reverse, inclusive] = args.attrs.get<ScanAttrs>();
   return {to.add("Scan", {kScanNumbers[static_cast<int>(kind)], axis, reverse, inclusive}, args.in,
                  args.out[0])};
+}
+
+std::vector<Id> write_decaying_sum(Lowering& to, const WriteArgs& args) {
+  const auto& [axis, backwards] = args.attrs.get<DecayingSumAttrs>();
+  return {to.add(kDecayingSum.name, {axis, backwards}, args.in, args.out[0])};
 }
 
 std::vector<Id> write_sort(Lowering& to, const WriteArgs& args) {
@@ -95,21 +102,23 @@ Arrays read_scan(const ReadArgs& args) {
   }
 }
 
+Arrays read_decaying_sum(const ReadArgs& args) {
+  const array& x = args.in[0];
+  const int axis = normalize_axis_index(args.integer(0), static_cast<int>(x.ndim()));
+  require(x.shape() == args.in[1].shape() && x.dtype() == args.in[1].dtype() &&
+              issubdtype(x.dtype(), inexact),
+          "[import_function] DecayingSum takes two arrays of one shape and inexact dtype.");
+  return {decaying_sum(x, args.in[1], axis, args.flag(1), to_stream({}))};
+}
+
 }  // namespace
 
 std::span<const WriteRow> reduction_writers() {
   static constexpr WriteRow kRows[] = {
-      {&kReduce[0], write_reduce},
-      {&kReduce[1], write_reduce},
-      {&kReduce[2], write_reduce},
-      {&kReduce[3], write_reduce},
-      {&kReduce[4], write_reduce},
-      {&kReduce[5], write_reduce},
-      {&kArgReduce, write_arg_reduce},
-      {&kSoftmax, write_softmax},
-      {&kScan, write_scan},
-      {&kSort, write_sort},
-      {&kArgSort, write_sort},
+      {&kReduce[0], write_reduce},         {&kReduce[1], write_reduce}, {&kReduce[2], write_reduce},
+      {&kReduce[3], write_reduce},         {&kReduce[4], write_reduce}, {&kReduce[5], write_reduce},
+      {&kArgReduce, write_arg_reduce},     {&kSoftmax, write_softmax},  {&kScan, write_scan},
+      {&kDecayingSum, write_decaying_sum}, {&kSort, write_sort},        {&kArgSort, write_sort},
       {&kSearchSorted, write_search},
   };
   return kRows;
@@ -124,6 +133,7 @@ std::span<const ReadRow> reduction_readers() {
       {"LogSumExp", "", 1, 1,
        [](const ReadArgs& a) -> Arrays { return {logsumexp(a.in[0], -1, true)}; }},
       {"Scan", "iibb", 1, 1, read_scan},
+      {"DecayingSum", "ib", 2, 2, read_decaying_sum},
       {"Sort", "i", 1, 1,
        [](const ReadArgs& a) -> Arrays { return {sort(a.in[0], a.integer(0))}; }},
       {"ArgSort", "i", 1, 1,

@@ -43,4 +43,18 @@ struct ScanAttrs {
 };
 extern const Op kScan;
 
+struct DecayingSumAttrs {
+  int axis;
+  bool backwards;
+  bool operator==(const DecayingSumAttrs&) const = default;
+};
+extern const Op kDecayingSum;
+
+/// S_i = x_i + weights_i * S_before along the axis, where before is i - 1, or
+/// i + 1 if it goes backwards; nothing is before the first.
+array decaying_sum(const array& x, const array& weights, int axis, bool backwards, Stream s);
+
+/// For each element the one behind it along the axis (`next`) or before it, at the end `edge`.
+array neighbours(const array& x, int axis, bool next, const array& edge, Stream s);
+
 }  // namespace mlx::core

@@ -70,6 +70,24 @@ array cumulative_extreme_vjp(const array& x, const array& y, const array& g, con
   return scatter_add_axis(zeros_like(x, s), index, flowing, attrs.axis, s);
 }
 
+// dy_i / dx_k = exp(x_k - y_i). The products of neighbours' ratios are that, and
+// none of them overflows. Where nothing was added up yet, y is -inf, and the
+// ratio 0.
+array logcumsumexp_vjp(array x, array y, const array& g, const ScanAttrs& attrs, Stream s) {
+  x = conjugate(x, s);
+  y = conjugate(y, s);
+  const bool next = !attrs.reverse;  // the scan's direction
+  const array infinity(std::numeric_limits<double>::infinity(), y.dtype());
+  const array bounded = where(isfinite(y, s), y, infinity, s);
+  const array next_y = neighbours(bounded, attrs.axis, next, infinity, s);
+  const array sums = decaying_sum(g, exp(subtract(y, next_y, s), s), attrs.axis, next, s);
+  if (attrs.inclusive) {
+    return multiply(exp(subtract(x, bounded, s), s), sums, s);
+  }
+  const array next_sums = neighbours(sums, attrs.axis, next, array(0, sums.dtype()), s);
+  return multiply(exp(subtract(x, next_y, s), s), next_sums, s);
+}
+
 Arrays vjp_scan(const VjpArgs& args) {
   const auto& attrs = args.attrs.get<ScanAttrs>();
   const Stream s = args.stream;
@@ -86,15 +104,7 @@ Arrays vjp_scan(const VjpArgs& args) {
     case ScanKind::logaddexp:
       break;
   }
-  // dy_i / dx_k = exp(x_k - y_i). Where nothing was added up yet, y is -inf: it
-  // becomes inf, whose weight and its derivatives are 0.
-  const array y = conjugate(args.outputs[0], s);
-  const array bounded =
-      where(isfinite(y, s), y, array(std::numeric_limits<double>::infinity(), y.dtype()), s);
-  const array weight = multiply(g, exp(negative(bounded, s), s), s);
-  const array back =
-      scan(ScanKind::sum, weight, attrs.axis, !attrs.reverse, attrs.inclusive, "logcumsumexp", s);
-  return {multiply(exp(conjugate(x, s), s), back, s)};
+  return {logcumsumexp_vjp(x, args.outputs[0], g, attrs, s)};
 }
 
 Mapped vmap_scan(const VmapArgs& args) {

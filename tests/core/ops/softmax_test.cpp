@@ -308,4 +308,42 @@ TEST(Scan, GradientsOfProductsAreRightAtZero) {
   EXPECT_EQ(gradient({2, 0, 4}), (Values{1, 10, 0}));
 }
 
+// By the definition: dy_i / dx_k = exp(x_k - y_i) for the k that y_i adds up.
+Values logcumsumexp_gradient(const Values& x, const Values& g, bool reverse, bool inclusive) {
+  const auto n = static_cast<int>(x.size());
+  const auto adds = [&](int i, int k) { return k == i ? inclusive : (reverse ? k > i : k < i); };
+  Values out(x.size(), 0);
+  for (int i = 0; i < n; ++i) {
+    for (int k = 0; k < n; ++k) {
+      if (!adds(i, k)) continue;
+      double ratio = 0;  // exp(y_i - x_k)
+      for (int j = 0; j < n; ++j) ratio += adds(i, j) ? std::exp(x[j] - x[k]) : 0;
+      out[k] += g[i] / ratio;
+    }
+  }
+  return out;
+}
+
+TEST(LogcumsumexpGradient, IsRightForLargeNumbersAndGreatSpans) {
+  const Values g{0.5, -2, 0, 1.5, 1, -0.25};
+  const std::vector<Values> lines{{200, 201, 199, 202, 200, 198},
+                                  {-300, -301, -299, -300.5, -302, -298},
+                                  {-500, 0, 400, 1, -400, 401},
+                                  {401, 1, -400, 0, 300, -500}};
+  for (const Values& x : lines) {
+    for (const bool reverse : {false, true}) {
+      for (const bool inclusive : {false, true}) {
+        const auto fun = [&](const array& a) { return logcumsumexp(a, 0, reverse, inclusive); };
+        // The first result of an exclusive scan is -inf: its cotangent is of no account.
+        const Values expected = logcumsumexp_gradient(x, g, reverse, inclusive);
+        const Values got = values(vjp(fun, make(x, float32), make(g, float32)).second);
+        for (size_t i = 0; i < x.size(); ++i) {
+          EXPECT_NEAR(got[i], expected[i], 1e-4)
+              << "element " << i << " of " << x[0] << reverse << inclusive;
+        }
+      }
+    }
+  }
+}
+
 }  // namespace

@@ -369,6 +369,7 @@ TEST(VmapRows, CoverEveryOperation) {
       &kArgReduce,
       &kSoftmax,
       &kScan,
+      &kDecayingSum,
       &kSvd,
       &kFft,
       &kQr,

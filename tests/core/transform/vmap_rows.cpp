@@ -49,6 +49,10 @@ std::vector<VmapRow> choosing_rows() {
       row("ArgpartitionOfVector", spread({kMapped, 5}, -1, 1),
           [](const array& x) { return take(argpartition(x, 2, 0), 2, 0); }),
       row("CumsumOfBool", truth(), [](const array& x) { return cumsum(x, 0, true, false); }),
+      row("GradientOfLogcumsumexp", matrices(),
+          [](const array& x) {
+            return vjp([](const array& a) { return logcumsumexp(a, 1); }, x, cos(x)).second;
+          }),
       row("SoftmaxOfVector", spread({kMapped, 5}, -1, 1),
           [](const array& x) { return softmax(x, 0); }),
       row("Searchsorted", {sort(spread({kMapped, 6}, -1, 1), 1), spread({kMapped, 2, 3}, -1, 1, 1)},
