@@ -1,5 +1,5 @@
-// Sums whose terms decay from one element to the next: the derivative of
-// logcumsumexp, without the exponentials of single elements, which overflow.
+// Sums whose terms are multiplied from one element to the next: the derivatives
+// of cumprod and of logcumsumexp, without quotients and without overflow.
 
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/mapping.h"

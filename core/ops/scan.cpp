@@ -26,24 +26,18 @@ array scan(ScanKind kind, const array& a, int axis, bool reverse, bool inclusive
                    to_stream(std::move(s)));
 }
 
-// Element i of the result is the product of all x_k before it. Its derivative
-// by x_k is that product without x_k, for k before i. Where x has no zero that
-// is y_i / x_k; where it has, the elements after the first zero need care, so
-// the rule is written as a matrix: d[i][k] = product over j <= i, j != k.
-array cumprod_vjp(const array& x, const array& g, const ScanAttrs& attrs, Stream s) {
-  const int axis = attrs.axis;
-  const int n = static_cast<int>(x.shape()[axis]);
-  const array rows = moveaxis(x, axis, -1, s);
-  const array ones_where_k =  // [..., k, j]: x_j, but 1 where j == k
-      where(eye(n, n, 0, bool_, s), array(1, x.dtype()), expand_dims(rows, -2, s), s);
-  array products = cumprod(ones_where_k, -1, attrs.reverse, attrs.inclusive, std::nullopt, s);
-  // Row k counts where the product of element i contains x_k.
-  array contains = attrs.reverse ? tri(n, n, attrs.inclusive ? 0 : -1, bool_, s)
-                                 : transpose(tri(n, n, attrs.inclusive ? 0 : -1, bool_, s), s);
-  products = conjugate(where(contains, products, array(0, x.dtype()), s), s);
-  const array gk =
-      sum(multiply(products, expand_dims(moveaxis(g, axis, -1, s), -2, s), s), -1, false, s);
-  return moveaxis(gk, -1, axis, s);
+// dy_i / dx_k is the product of what is before k times the products between k and i. Nothing is
+// divided by x, which may be 0.
+array cumprod_vjp(array x, const array& g, const ScanAttrs& attrs, Stream s) {
+  x = conjugate(x, s);
+  const bool next = !attrs.reverse;  // the scan's direction
+  const array zero(0, x.dtype());
+  const array before = scan(ScanKind::prod, x, attrs.axis, attrs.reverse, false, "cumprod", s);
+  const array sums =
+      attrs.inclusive
+          ? decaying_sum(g, neighbours(x, attrs.axis, next, zero, s), attrs.axis, next, s)
+          : neighbours(decaying_sum(g, x, attrs.axis, next, s), attrs.axis, next, zero, s);
+  return multiply(before, sums, s);
 }
 
 // The position that each element's extreme came from; its cotangent goes there.
