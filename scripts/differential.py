@@ -23,7 +23,10 @@ import warnings
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "differential"))
 
-import numpy as np  # noqa: E402
+try:
+    import numpy as np
+except ImportError:
+    sys.exit(f"{__doc__}\nThis python has no NumPy: {sys.executable}")
 
 import calls  # noqa: E402
 import checks  # noqa: E402

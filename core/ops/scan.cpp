@@ -67,19 +67,23 @@ array cumulative_extreme_vjp(const array& x, const array& y, const array& g, con
 // dy_i / dx_k = exp(x_k - y_i). The products of neighbours' ratios are that, and
 // none of them overflows. Where nothing was added up yet, y is -inf, and the
 // ratio 0.
-array logcumsumexp_vjp(array x, array y, const array& g, const ScanAttrs& attrs, Stream s) {
-  x = conjugate(x, s);
-  y = conjugate(y, s);
+array logcumsumexp_vjp(const array& input, const array& output, const array& g,
+                       const ScanAttrs& attrs, Stream s) {
+  // Roundings of a ratio go into all that follows: those of 16 bits would add up.
+  const Dtype dtype = g.dtype().size() == 2 ? float32 : g.dtype();
+  const array x = conjugate(astype(input, dtype, s), s);
+  const array y = conjugate(astype(output, dtype, s), s);
   const bool next = !attrs.reverse;  // the scan's direction
   const array infinity(std::numeric_limits<double>::infinity(), y.dtype());
   const array bounded = where(isfinite(y, s), y, infinity, s);
   const array next_y = neighbours(bounded, attrs.axis, next, infinity, s);
-  const array sums = decaying_sum(g, exp(subtract(y, next_y, s), s), attrs.axis, next, s);
-  if (attrs.inclusive) {
-    return multiply(exp(subtract(x, bounded, s), s), sums, s);
-  }
-  const array next_sums = neighbours(sums, attrs.axis, next, array(0, sums.dtype()), s);
-  return multiply(exp(subtract(x, next_y, s), s), next_sums, s);
+  const array sums =
+      decaying_sum(astype(g, dtype, s), exp(subtract(y, next_y, s), s), attrs.axis, next, s);
+  const array gradient = attrs.inclusive
+                             ? multiply(exp(subtract(x, bounded, s), s), sums, s)
+                             : multiply(exp(subtract(x, next_y, s), s),
+                                        neighbours(sums, attrs.axis, next, array(0, dtype), s), s);
+  return astype(gradient, g.dtype(), s);
 }
 
 Arrays vjp_scan(const VjpArgs& args) {

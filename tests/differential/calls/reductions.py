@@ -136,7 +136,7 @@ ROWS = [
     Row("cumsum", scan("cumsum", typed=True), ("scaled", 16), magnitude_sum, differentiable=True),
     Row("cumprod", scan("cumprod", values="normal", typed=True), ("ulps", 60), differentiable=True),
     *(Row(op, scan(op), "equal") for op in ("cummax", "cummin")),
-    Row("logcumsumexp", scan("logcumsumexp", values="normal"), ("scaled", 16)),
+    Row("logcumsumexp", scan("logcumsumexp", values="normal"), ("scaled", 16), differentiable=True),
     *(Row(op, sorting(op), "equal") for op in ("sort", "argsort")),
     *(Row(op, selection(op, "kth"), "equal", canonical=by_axis)
       for op in ("partition", "argpartition")),
