@@ -69,8 +69,8 @@ array cumulative_extreme_vjp(const array& x, const array& y, const array& g, con
 // ratio 0.
 array logcumsumexp_vjp(const array& input, const array& output, const array& g,
                        const ScanAttrs& attrs, Stream s) {
-  // Roundings of a ratio go into all that follows: those of 16 bits would add up.
-  const Dtype dtype = g.dtype().size() == 2 ? float32 : g.dtype();
+  // Roundings of a ratio go into all that follows: those of narrower floats would add up.
+  const Dtype dtype = g.dtype() == complex64 ? complex64 : float64;
   const array x = conjugate(astype(input, dtype, s), s);
   const array y = conjugate(astype(output, dtype, s), s);
   const bool next = !attrs.reverse;  // the scan's direction
