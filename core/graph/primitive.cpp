@@ -1,10 +1,9 @@
 // The adapter between MLX's subclassed primitives and ops as data.
 
-#include "mlx/core/primitives.h"
-
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/graph/op.h"
+#include "mlx/core/primitives.h"
 
 namespace mlx::core {
 
