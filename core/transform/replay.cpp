@@ -12,15 +12,16 @@ namespace {
 bool check_shapes(const Recording& recording, const Arrays& inputs) {
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Shape& recorded = recording.inputs[i].shape;
-    if (inputs[i].shape() != recorded) {
-      require(recording.holds_sizes == nullptr, "[compile] ", recording.holds_sizes->name,
-              " holds sizes of the call that was traced, so the function cannot be shapeless: got "
-              "shape ",
-              inputs[i].shape(), " for input ", i, ", expected ", recorded,
-              ". Use operations that follow the shape, such as flatten, or compile without "
-              "shapeless.");
-      return false;
+    if (inputs[i].shape() == recorded) continue;
+    if (recording.holds_sizes != nullptr) {
+      throw_invalid("[compile] ", recording.holds_sizes->name,
+                    " holds sizes of the call that was traced, so the function cannot be "
+                    "shapeless: got shape ",
+                    inputs[i].shape(), " for input ", i, ", expected ", recorded,
+                    ". Use operations that follow the shape, such as flatten, or compile without "
+                    "shapeless.");
     }
+    return false;
   }
   return true;
 }
