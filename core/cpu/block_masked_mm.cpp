@@ -63,9 +63,7 @@ void scale_blocks(void* x, Dtype dtype, int64_t rows, int64_t columns, const Mas
 // The matrix, times the mask's weights if it has some.
 Matrix weighted(const array& matrix, Dtype dtype, const Mask& mask, int64_t block) {
   if (!mask.scales()) return readable(matrix, dtype);
-  array copy = make_array(matrix.shape(), dtype);
-  allocate(copy);
-  copy_to(matrix, copy.data<void>(), dtype);
+  array copy = copied(matrix, dtype);
   scale_blocks(copy.data<void>(), dtype, copy.shape(0), copy.shape(1), mask, block);
   return {copy, {copy.data<void>(), std::max<int64_t>(1, copy.shape(1)), false}};
 }

@@ -82,14 +82,6 @@ bool follow_each_other(std::span<const Pair> pairs, int64_t Pair::*member) {
 
 array matrix(const array& x, int64_t index) { return item_of(x, {x.shape(0)}, index); }
 
-array turned(const array& x) {
-  const Shape shape{x.shape(1), x.shape(0)};
-  const Strides strides{x.strides(1), x.strides(0)};
-  array out = make_array(shape, x.dtype());
-  out.copy_shared_buffer(x, strides, layout_flags(shape, strides, x.data_size()), x.data_size());
-  return out;
-}
-
 // The matrices of x that the pairs name, or their transposes, below each other.
 array stacked(const array& x, std::span<const Pair> pairs, int64_t Pair::*member, bool transposed,
               Dtype dtype) {
@@ -101,8 +93,8 @@ array stacked(const array& x, std::span<const Pair> pairs, int64_t Pair::*member
   parallel_for(count, 1 + kSmallRun / (16 * each), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const array one = matrix(x, pairs[static_cast<size_t>(i)].*member);
-      copy_to(transposed ? turned(one) : one, out.data<std::byte>() + i * each * dtype.size(),
-              dtype);
+      copy_to(transposed ? transposed_view(one) : one,
+              out.data<std::byte>() + i * each * dtype.size(), dtype);
     }
   });
   return out;

@@ -15,6 +15,8 @@ int64_t row_distance(int64_t rows, int64_t columns, int64_t row_step, int64_t co
   return std::max<int64_t>(1, rows > 1 ? row_step : columns);
 }
 
+}  // namespace
+
 array copied(const array& x, Dtype dtype) {
   array out = make_array(x.shape(), dtype);
   allocate(out);
@@ -22,15 +24,13 @@ array copied(const array& x, Dtype dtype) {
   return out;
 }
 
-array transposed(const array& x) {
+array transposed_view(const array& x) {
   const Shape shape{x.shape(1), x.shape(0)};
   const Strides strides{x.strides(1), x.strides(0)};
   array out = make_array(shape, x.dtype());
   out.copy_shared_buffer(x, strides, layout_flags(shape, strides, x.data_size()), x.data_size());
   return out;
 }
-
-}  // namespace
 
 array item_of(const array& x, const Shape& batch, int64_t index, size_t axes) {
   const size_t own = x.ndim() - axes;
@@ -57,7 +57,7 @@ Matrix readable(const array& matrix, Dtype dtype) {
     return {matrix, {matrix.data<void>(), flipped ? turned : plain, flipped}};
   }
   // A copy in the order of the memory, in which reading is fast.
-  const array copy = copied(flipped ? transposed(matrix) : matrix, dtype);
+  const array copy = copied(flipped ? transposed_view(matrix) : matrix, dtype);
   return {copy, {copy.data<void>(), std::max<int64_t>(1, flipped ? rows : columns), flipped}};
 }
 

@@ -13,6 +13,12 @@ namespace mlx::core::cpu {
 /// row-major order over `batch`, to which the other axes broadcast.
 array item_of(const array& x, const Shape& batch, int64_t index, size_t axes = 2);
 
+/// A matrix as its transpose, in place.
+array transposed_view(const array& matrix);
+
+/// A row-major copy.
+array copied(const array& x, Dtype dtype);
+
 /// A matrix that gemm can read.
 struct Matrix {
   array memory;  ///< keeps it

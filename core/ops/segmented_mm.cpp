@@ -44,36 +44,31 @@ array right_part(const array& g, const array& a, const array& segments, Stream s
   return adjoint(made(kSegmentedMmLeft, {adjoint(g, s), adjoint(a, s), segments}, s), s);
 }
 
-Arrays vjp_segmented_mm(const VjpArgs& args) {
+// The cotangent of the first input is `of_left` of the cotangent; the second's takes its rows from
+// `outer` and `inner`.
+Arrays cotangents_of(const VjpArgs& args, const Op& of_left, const array& outer,
+                     const array& inner) {
   const Stream s = args.stream;
-  const array &a = args.inputs[0], &b = args.inputs[1], &segments = args.inputs[2];
-  const array& g = args.cotangents[0];
+  const array &b = args.inputs[1], &segments = args.inputs[2];
   Arrays out;
   for (const int i : args.argnums) {
     const array& input = args.inputs[static_cast<size_t>(i)];
     out.push_back(i == 2 ? zeros_like(input, s)
-                         : sum_to(i == 0 ? made(kSegmentedMmLeft, {g, b, segments}, s)
-                                         : right_part(g, a, segments, s),
+                         : sum_to(i == 0 ? made(of_left, {args.cotangents[0], b, segments}, s)
+                                         : right_part(outer, inner, segments, s),
                                   input.shape(), s));
   }
   return out;
 }
 
-// At each pair's positions of h, the result is g b^T: h meets b in the cotangent of g, and g in
-// b's.
+Arrays vjp_segmented_mm(const VjpArgs& args) {
+  return cotangents_of(args, kSegmentedMmLeft, args.cotangents[0], args.inputs[0]);
+}
+
+// At each pair's positions of h, the cotangent, the result is g b^T: h meets b in the cotangent of
+// g, and g in b's.
 Arrays vjp_segmented_mm_left(const VjpArgs& args) {
-  const Stream s = args.stream;
-  const array &g = args.inputs[0], &b = args.inputs[1], &segments = args.inputs[2];
-  const array& h = args.cotangents[0];
-  Arrays out;
-  for (const int i : args.argnums) {
-    const array& input = args.inputs[static_cast<size_t>(i)];
-    out.push_back(i == 2 ? zeros_like(input, s)
-                         : sum_to(i == 0 ? made(kSegmentedMm, {h, b, segments}, s)
-                                         : right_part(g, h, segments, s),
-                                  input.shape(), s));
-  }
-  return out;
+  return cotangents_of(args, kSegmentedMm, args.inputs[0], args.cotangents[0]);
 }
 
 Mapped vmap_segmented_mm(const VmapArgs& args) {
