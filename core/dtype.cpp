@@ -8,7 +8,7 @@
 namespace mlx::core {
 namespace {
 
-struct Row {
+struct DtypeRow {
   Dtype dtype;
   const char* name;
   Dtype::Kind kind;
@@ -19,7 +19,7 @@ struct Row {
 using Category = Dtype::Category;
 using Kind = Dtype::Kind;
 
-constexpr std::array<Row, kDtypes> kRows = {{
+constexpr std::array<DtypeRow, kDtypes> kDtypeRows = {{
     {bool_, "bool", Kind::b, Category::generic},
     {uint8, "uint8", Kind::u, Category::unsignedinteger},
     {uint16, "uint16", Kind::u, Category::unsignedinteger},
@@ -36,7 +36,7 @@ constexpr std::array<Row, kDtypes> kRows = {{
     {complex64, "complex64", Kind::c, Category::complexfloating},
 }};
 
-const Row& row(Dtype t) { return kRows[static_cast<size_t>(t.val())]; }
+const DtypeRow& row(Dtype t) { return kDtypeRows[static_cast<size_t>(t.val())]; }
 
 Category parent(Category c) {
   switch (c) {
@@ -130,7 +130,7 @@ uint8_t size_of(const Dtype& t) { return t.size(); }
 
 Dtype::Kind kindof(const Dtype& t) { return row(t).kind; }
 
-Dtype dtype_of(Dtype::Val val) { return kRows[static_cast<size_t>(val)].dtype; }
+Dtype dtype_of(Dtype::Val val) { return kDtypeRows[static_cast<size_t>(val)].dtype; }
 
 const char* dtype_name(Dtype t) { return row(t).name; }
 

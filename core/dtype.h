@@ -119,5 +119,35 @@ template <typename T>
 struct TypeToDtype {
   operator Dtype();  // NOLINT
 };
+template <>
+TypeToDtype<bool>::operator Dtype();
+template <>
+TypeToDtype<uint8_t>::operator Dtype();
+template <>
+TypeToDtype<uint16_t>::operator Dtype();
+template <>
+TypeToDtype<uint32_t>::operator Dtype();
+template <>
+TypeToDtype<uint64_t>::operator Dtype();
+template <>
+TypeToDtype<int8_t>::operator Dtype();
+template <>
+TypeToDtype<int16_t>::operator Dtype();
+template <>
+TypeToDtype<int32_t>::operator Dtype();
+template <>
+TypeToDtype<int64_t>::operator Dtype();
+template <>
+TypeToDtype<float16_t>::operator Dtype();
+template <>
+TypeToDtype<float>::operator Dtype();
+template <>
+TypeToDtype<double>::operator Dtype();
+template <>
+TypeToDtype<bfloat16_t>::operator Dtype();
+template <>
+TypeToDtype<complex64_t>::operator Dtype();
+template <>
+TypeToDtype<std::complex<float>>::operator Dtype();
 
 }  // namespace mlx::core

@@ -8,7 +8,7 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 16;
+constexpr int64_t kArangeGrain = 1 << 16;
 
 // Each value from its index: no error adds up along the way. Integers are
 // computed as integers, floats in double.
@@ -17,7 +17,7 @@ void fill(array& out, double start, double step) {
   T* values = out.data<T>();
   const Wide first = static_cast<Wide>(start);
   const Wide by = static_cast<Wide>(step);
-  parallel_for(static_cast<int64_t>(out.size()), kGrain, [&](int64_t begin, int64_t end) {
+  parallel_for(static_cast<int64_t>(out.size()), kArangeGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       if constexpr (std::is_integral_v<T> || std::is_same_v<T, double>) {
         values[i] = static_cast<T>(first + static_cast<Wide>(i) * by);

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/extent.h"
 #include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/reduce.h"
@@ -20,7 +21,7 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kColumns = 256;
+constexpr int64_t kSearchedColumns = 256;
 
 struct Search {
   const array& in;
@@ -85,13 +86,13 @@ void search_rows(const Search& s, int64_t begin, int64_t end) {
 // `begin` and `end` count blocks of columns.
 template <typename T>
 void search_columns(const Search& s, int64_t begin, int64_t end) {
-  const int64_t blocks = (s.inner + kColumns - 1) / kColumns;
+  const int64_t blocks = (s.inner + kSearchedColumns - 1) / kSearchedColumns;
   TileReader reader(nullptr, {&s.in, 1}, s.in.shape());
-  const auto best = std::make_unique<Best<T>[]>(kColumns);
+  const auto best = std::make_unique<Best<T>[]>(kSearchedColumns);
   for (int64_t block = begin; block < end; ++block) {
     const int64_t outer = block / blocks;
-    const int64_t column = block % blocks * kColumns;
-    const int64_t count = std::min(kColumns, s.inner - column);
+    const int64_t column = block % blocks * kSearchedColumns;
+    const int64_t count = std::min(kSearchedColumns, s.inner - column);
     for (int64_t i = 0; i < s.n; ++i) {
       const int64_t start = (outer * s.n + i) * s.inner + column;
       const T* values = static_cast<const T*>(reader.read(start, count));
@@ -113,9 +114,9 @@ void search(const Search& s) {
                  [&](int64_t begin, int64_t end) { search_rows<T>(s, begin, end); });
     return;
   }
-  const int64_t blocks = (s.inner + kColumns - 1) / kColumns;
+  const int64_t blocks = (s.inner + kSearchedColumns - 1) / kSearchedColumns;
   parallel_for(outer * blocks,
-               std::max<int64_t>(1, (1 << 15) / (s.n * std::min(s.inner, kColumns))),
+               std::max<int64_t>(1, (1 << 15) / (s.n * std::min(s.inner, kSearchedColumns))),
                [&](int64_t begin, int64_t end) { search_columns<T>(s, begin, end); });
 }
 
@@ -150,12 +151,9 @@ void arg_reduce(const KernelArgs& args) {
   if (out.size() == 0) {
     return;
   }
-  int64_t inner = 1;
-  for (size_t i = static_cast<size_t>(attrs.axis) + 1; i < in.ndim(); ++i) {
-    inner *= in.shape()[i];
-  }
-  search_type({in, in.shape()[attrs.axis], inner, out.data<uint32_t>(), attrs.is_max,
-               compute_type(in.dtype())});
+  const Extent extent = extent_along(in.shape(), attrs.axis);
+  search_type(
+      {in, extent.n, extent.inner, out.data<uint32_t>(), attrs.is_max, compute_type(in.dtype())});
 }
 
 }  // namespace mlx::core::cpu

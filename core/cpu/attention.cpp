@@ -14,29 +14,29 @@ namespace mlx::core::cpu {
 namespace {
 
 // Scores and values of a tile stay in the second level cache.
-constexpr int64_t kRows = 128;
-constexpr int64_t kKeys = 512;
+constexpr int64_t kForwardRows = 128;
+constexpr int64_t kForwardKeys = 512;
 
 // One thread's work and its memory.
 template <typename T>
-class Forward {
+class AttentionForward {
  public:
   /// For blocks of up to `rows` rows.
-  Forward(const Attention<T>& attention, const KernelArgs& args, int64_t rows)
+  AttentionForward(const Attention<T>& attention, const KernelArgs& args, int64_t rows)
       : a_(attention),
         n_(attention.sizes),
         out_(args.outputs[0]),
         sums_(args.outputs[1].data<T>()),
-        keys_(room(kKeys, n_.keys, n_.depth)),
-        values_(room(kKeys, n_.keys, n_.value_depth)),
-        scores_(room(kKeys, n_.keys, rows)),
+        keys_(room(kForwardKeys, n_.keys, n_.depth)),
+        values_(room(kForwardKeys, n_.keys, n_.value_depth)),
+        scores_(room(kForwardKeys, n_.keys, rows)),
         result_(static_cast<size_t>(rows * n_.value_depth)) {}
 
   void run(const RowBlock& block) {
     start(block);
     const int64_t visible = a_.visible_keys(block);
-    for (int64_t first = 0; first < visible; first += kKeys) {
-      add_tile(block, first, std::min(kKeys, visible - first));
+    for (int64_t first = 0; first < visible; first += kForwardKeys) {
+      add_tile(block, first, std::min(kForwardKeys, visible - first));
     }
     finish(block);
   }
@@ -55,7 +55,7 @@ class Forward {
   }
 
   void add_tile(const RowBlock& block, int64_t first, int64_t count) {
-    const Matrix<const T> keys =
+    const TileMatrix<const T> keys =
         a_.keys.read(block.batch, block.kv_head, first, count, keys_.data());
     a_.scores(block, first, count, keys, {scores_.data(), count});
     const int64_t n = n_.value_depth;
@@ -65,7 +65,7 @@ class Forward {
       T* row = result_.data() + i * n;
       if (first > 0 && change != 1) loops_.scale(row, row, change, n);
     }
-    const Matrix<const T> values =
+    const TileMatrix<const T> values =
         a_.values.read(block.batch, block.kv_head, first, count, values_.data());
     multiply<T>({block.count, n, count, false, false, 1, first == 0 ? 0.0f : 1.0f},
                 {scores_.data(), count}, values, {result_.data(), n});
@@ -91,7 +91,7 @@ class Forward {
   WideWriter<T> out_;
   T* sums_;
   std::vector<T> keys_, values_, scores_, result_;
-  T maximum_[kRows], sum_[kRows];
+  T maximum_[kForwardRows], sum_[kForwardRows];
 };
 
 // Without keys: zeros.
@@ -106,15 +106,16 @@ void attention_blocks(const KernelArgs& args) {
   const Attention<T> attention(args);
   const AttentionSizes& n = attention.sizes;
   // Long queries: a block is of one head, so that the causal rule leaves out the most.
-  const int64_t rows = n.queries >= kRows ? n.queries : n.queries * n.group();
-  const int64_t parts = n.group() * n.queries / rows, blocks = (rows + kRows - 1) / kRows;
+  const int64_t rows = n.queries >= kForwardRows ? n.queries : n.queries * n.group();
+  const int64_t parts = n.group() * n.queries / rows,
+                blocks = (rows + kForwardRows - 1) / kForwardRows;
   parallel_for(n.batch * n.kv_heads * parts * blocks, 1, [&](int64_t begin, int64_t end) {
-    Forward<T> forward(attention, args, std::min(kRows, rows));
+    AttentionForward<T> forward(attention, args, std::min(kForwardRows, rows));
     for (int64_t item = begin; item < end; ++item) {
       const int64_t head = item / (parts * blocks), part = item / blocks % parts,
-                    first = item % blocks * kRows;
+                    first = item % blocks * kForwardRows;
       forward.run({head / n.kv_heads, head % n.kv_heads, part * rows + first,
-                   std::min(kRows, rows - first)});
+                   std::min(kForwardRows, rows - first)});
     }
   });
 }

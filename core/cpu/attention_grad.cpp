@@ -13,8 +13,8 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kRows = 128;
-constexpr int64_t kKeys = 256;
+constexpr int64_t kGradRows = 128;
+constexpr int64_t kGradKeys = 256;
 
 // An output, added to in the type that it is computed in.
 template <typename T>
@@ -66,29 +66,29 @@ struct Gradient {
 
 // All rows of one key head: nothing that it writes is another head's.
 template <typename T>
-class Backward {
+class AttentionBackward {
  public:
-  Backward(Gradient<T>& gradient, int64_t batch, int64_t kv_head)
+  AttentionBackward(Gradient<T>& gradient, int64_t batch, int64_t kv_head)
       : g_(gradient),
         n_(gradient.attention.sizes),
         batch_(batch),
         kv_head_(kv_head),
         rows_(n_.group() * n_.queries),
         row_(g_.attention.row_of(block(0), 0)),
-        key_tile_(static_cast<size_t>(kKeys * n_.depth)),
-        value_tile_(static_cast<size_t>(kKeys * n_.value_depth)),
-        probability_(static_cast<size_t>(kRows * kKeys)),
-        grad_(static_cast<size_t>(kRows * kKeys)),
+        key_tile_(static_cast<size_t>(kGradKeys * n_.depth)),
+        value_tile_(static_cast<size_t>(kGradKeys * n_.value_depth)),
+        probability_(static_cast<size_t>(kGradRows * kGradKeys)),
+        grad_(static_cast<size_t>(kGradRows * kGradKeys)),
         mean_(static_cast<size_t>(rows_)) {}
 
   void run() {
     find_means();
-    for (int64_t first = 0; first < n_.keys; first += kKeys) {
-      const int64_t count = std::min(kKeys, n_.keys - first);
+    for (int64_t first = 0; first < n_.keys; first += kGradKeys) {
+      const int64_t count = std::min(kGradKeys, n_.keys - first);
       const auto keys = g_.attention.keys.read(batch_, kv_head_, first, count, key_tile_.data());
       const auto values =
           g_.attention.values.read(batch_, kv_head_, first, count, value_tile_.data());
-      for (int64_t row = 0; row < rows_; row += kRows) {
+      for (int64_t row = 0; row < rows_; row += kGradRows) {
         if (first < g_.attention.visible_keys(block(row))) {
           add_tile(block(row), first, count, keys, values);
         }
@@ -98,7 +98,7 @@ class Backward {
 
  private:
   RowBlock block(int64_t first) const {
-    return {batch_, kv_head_, first, std::min(kRows, n_.group() * n_.queries - first)};
+    return {batch_, kv_head_, first, std::min(kGradRows, n_.group() * n_.queries - first)};
   }
 
   const T* cotangent(int64_t row) const {
@@ -122,11 +122,11 @@ class Backward {
     }
   }
 
-  void add_tile(const RowBlock& b, int64_t first, int64_t count, Matrix<const T> keys,
-                Matrix<const T> values) {
+  void add_tile(const RowBlock& b, int64_t first, int64_t count, TileMatrix<const T> keys,
+                TileMatrix<const T> values) {
     const int64_t d = n_.depth, v = n_.value_depth;
-    const Matrix<T> p{probability_.data(), count}, grad{grad_.data(), count};
-    const Matrix<const T> cp{p.data, count}, cgrad{grad.data, count}, g{cotangent(b.first), v};
+    const TileMatrix<T> p{probability_.data(), count}, grad{grad_.data(), count};
+    const TileMatrix<const T> cp{p.data, count}, cgrad{grad.data, count}, g{cotangent(b.first), v};
     g_.attention.scores(b, first, count, keys, p);
     multiply<T>({b.count, count, v, false, true, 1, 0}, g, values, grad);
     for (int64_t i = 0; i < b.count; ++i) {
@@ -169,7 +169,7 @@ void attention_grad_heads(const KernelArgs& args) {
   if (args.inputs[4].size() > 0) {
     parallel_for(n.batch * n.kv_heads, 1, [&](int64_t begin, int64_t end) {
       for (int64_t head = begin; head < end; ++head) {
-        Backward<T>(gradient, head / n.kv_heads, head % n.kv_heads).run();
+        AttentionBackward<T>(gradient, head / n.kv_heads, head % n.kv_heads).run();
       }
     });
   }

@@ -18,7 +18,7 @@ bool has_plain_rows(const array& x) { return x.strides(-1) == 1 || x.shape(-1) =
 }  // namespace
 
 template <typename Real>
-TileReader<Real>::TileReader(const array& x)
+AttentionOperand<Real>::AttentionOperand(const array& x)
     // BLAS wants rows that do not overlap.
     : held_(has_plain_rows(x) && x.strides(-2) >= x.shape(-1) ? x : row_contiguous(x)),
       widen_(x.dtype() == real_dtype<Real>()
@@ -26,8 +26,8 @@ TileReader<Real>::TileReader(const array& x)
                  : tile_loops().widen[static_cast<size_t>(narrow_type(x.dtype()))]) {}
 
 template <typename Real>
-Matrix<const Real> TileReader<Real>::read(int64_t batch, int64_t head, int64_t first, int64_t count,
-                                          Real* scratch) const {
+TileMatrix<const Real> AttentionOperand<Real>::read(int64_t batch, int64_t head, int64_t first,
+                                                    int64_t count, Real* scratch) const {
   const Strides& strides = held_.strides();
   const int64_t stride = strides[2], n = held_.shape(-1);
   const int64_t start = batch * strides[0] + head * strides[1] + first * stride;
@@ -110,7 +110,7 @@ void Attention<Real>::apply_mask(Real* row, int64_t offset, int64_t count) const
 
 template <typename Real>
 void Attention<Real>::scores(const RowBlock& block, int64_t first, int64_t count,
-                             Matrix<const Real> keys_tile, Matrix<Real> out) const {
+                             TileMatrix<const Real> keys_tile, TileMatrix<Real> out) const {
   const Real* q = queries.data<Real>() + row_of(block, 0) * sizes.depth;
   multiply<Real>({block.count, count, sizes.depth, false, true, attrs.scale, 0}, {q, sizes.depth},
                  keys_tile, out);
@@ -126,7 +126,7 @@ void Attention<Real>::scores(const RowBlock& block, int64_t first, int64_t count
 
 template <typename Real>
 void Attention<Real>::clear_masked(const RowBlock& block, int64_t first, int64_t count,
-                                   Matrix<Real> grad) const {
+                                   TileMatrix<Real> grad) const {
   const bool has_bool_mask = attrs.has_mask && mask_.is_bool;
   if (!attrs.causal && !has_bool_mask) return;
   for (int64_t i = 0; i < block.count; ++i) {
@@ -144,8 +144,8 @@ void Attention<Real>::clear_masked(const RowBlock& block, int64_t first, int64_t
   }
 }
 
-template class TileReader<float>;
-template class TileReader<double>;
+template class AttentionOperand<float>;
+template class AttentionOperand<double>;
 template class Attention<float>;
 template class Attention<double>;
 

@@ -24,19 +24,20 @@ struct AttentionSizes {
 
 /// A matrix in memory: rows of Real that lie `stride` elements apart.
 template <typename Real>
-struct Matrix {
+struct TileMatrix {
   Real* data;
   int64_t stride;
 };
 
 /// c = alpha a b + beta c; the operands transposed if said so. Any size may be 0.
-struct Product {
+struct TileProduct {
   int64_t m, n, k;
   bool a_transposed, b_transposed;
   float alpha, beta;
 };
 template <typename Real>
-void multiply(const Product& p, Matrix<const Real> a, Matrix<const Real> b, Matrix<Real> c) {
+void multiply(const TileProduct& p, TileMatrix<const Real> a, TileMatrix<const Real> b,
+              TileMatrix<Real> c) {
   if (p.m == 0 || p.n == 0) return;
   const auto stride = [](const auto& x) { return std::max<int64_t>(x.stride, 1); };
   gemm({.dtype = real_dtype<Real>(),
@@ -53,12 +54,12 @@ void multiply(const Product& p, Matrix<const Real> a, Matrix<const Real> b, Matr
 
 /// Keys or values [B, K, S, D] of any strides, read a tile at a time.
 template <typename Real>
-class TileReader {
+class AttentionOperand {
  public:
-  explicit TileReader(const array& x);
+  explicit AttentionOperand(const array& x);
   /// Rows [first, first + count) of a head, in place or in `scratch` (count * D).
-  Matrix<const Real> read(int64_t batch, int64_t head, int64_t first, int64_t count,
-                          Real* scratch) const;
+  TileMatrix<const Real> read(int64_t batch, int64_t head, int64_t first, int64_t count,
+                              Real* scratch) const;
 
  private:
   array held_;
@@ -80,10 +81,11 @@ class Attention {
   /// How many keys some row of the block sees.
   int64_t visible_keys(const RowBlock& block) const;
   /// Scores [count, keys] of the block with keys from `first`, masked.
-  void scores(const RowBlock& block, int64_t first, int64_t count, Matrix<const Real> keys,
-              Matrix<Real> out) const;
+  void scores(const RowBlock& block, int64_t first, int64_t count, TileMatrix<const Real> keys,
+              TileMatrix<Real> out) const;
   /// Zeros in `grad` where the mask replaced the score.
-  void clear_masked(const RowBlock& block, int64_t first, int64_t count, Matrix<Real> grad) const;
+  void clear_masked(const RowBlock& block, int64_t first, int64_t count,
+                    TileMatrix<Real> grad) const;
 
   /// The row's position in arrays [B, H, L].
   int64_t row_of(const RowBlock& block, int64_t i) const {
@@ -96,8 +98,8 @@ class Attention {
   AttentionAttrs attrs;
   AttentionSizes sizes;
   array queries;  ///< row-contiguous, Real
-  TileReader<Real> keys;
-  TileReader<Real> values;
+  AttentionOperand<Real> keys;
+  AttentionOperand<Real> values;
 
  private:
   struct Mask {
@@ -123,8 +125,8 @@ class Attention {
   int64_t sinks_stride_ = 0;  // of the batch
 };
 
-extern template class TileReader<float>;
-extern template class TileReader<double>;
+extern template class AttentionOperand<float>;
+extern template class AttentionOperand<double>;
 extern template class Attention<float>;
 extern template class Attention<double>;
 

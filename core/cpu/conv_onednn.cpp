@@ -133,12 +133,12 @@ bool is_usable(const PrimitiveDesc& pd) {
   return pd && std::string_view(pd.impl_info_str()).substr(0, 3) != "ref";
 }
 
-using Forward = dnnl::convolution_forward;
+using ForwardConvolution = dnnl::convolution_forward;
 using BackwardData = dnnl::convolution_backward_data;
 using BackwardWeights = dnnl::convolution_backward_weights;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
-Forward::primitive_desc forward_desc(const Correlation& c, dnnl::prop_kind kind) {
+ForwardConvolution::primitive_desc forward_desc(const Correlation& c, dnnl::prop_kind kind) {
   return {{kind, kDirect, c.x, any_layout(c.w), c.y, c.stride, c.dilation, c.lo, c.hi},
           onednn_engine(),
           true};
@@ -147,10 +147,10 @@ Forward::primitive_desc forward_desc(const Correlation& c, dnnl::prop_kind kind)
 bool multiply(const Correlation& c, const array& x, const array& weight, array& y) {
   const auto pd = forward_desc(c, dnnl::prop_kind::forward_inference);
   if (!is_usable(pd)) return false;
-  Forward(pd).execute(onednn_stream(),
-                      {{DNNL_ARG_SRC, memory_of(c.x, x)},
-                       {DNNL_ARG_WEIGHTS, arranged(memory_of(c.w, weight), pd.weights_desc())},
-                       {DNNL_ARG_DST, memory_of(c.y, y)}});
+  ForwardConvolution(pd).execute(
+      onednn_stream(), {{DNNL_ARG_SRC, memory_of(c.x, x)},
+                        {DNNL_ARG_WEIGHTS, arranged(memory_of(c.w, weight), pd.weights_desc())},
+                        {DNNL_ARG_DST, memory_of(c.y, y)}});
   return true;
 }
 

@@ -12,7 +12,7 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;
+constexpr int64_t kCopyGrain = 1 << 15;
 
 // A copy is a program of at most one cast.
 TileProgram cast_program(Dtype from, Dtype to) {
@@ -58,7 +58,7 @@ void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& st
     if (is_transposed(from)) {
       return transpose_to(from, to.data);
     }
-    parallel_for(size, kGrain, [&](int64_t begin, int64_t end) {
+    parallel_for(size, kCopyGrain, [&](int64_t begin, int64_t end) {
       TileCursor cursor(from);
       cursor.seek(begin);
       cursor.read(to.data + begin * to.itemsize, end - begin);
@@ -67,7 +67,7 @@ void copy_to_strided(const array& src, void* dst, Dtype dtype, const Strides& st
   }
   const array plain = without_transpose(src);
   const TileProgram program = cast_program(src.dtype(), dtype);
-  parallel_for(size, kGrain,
+  parallel_for(size, kCopyGrain,
                [&](int64_t begin, int64_t end) { convert_range(program, plain, to, begin, end); });
 }
 

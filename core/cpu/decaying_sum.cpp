@@ -2,6 +2,7 @@
 #include <complex>
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/extent.h"
 #include "mlx/core/cpu/matrix_view.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/scan.h"
@@ -28,16 +29,11 @@ void sum_rows(const T* x, const T* weights, T* out, int64_t n, int64_t inner, bo
 
 template <typename T>
 void sum_all(const array& x, const array& weights, array& out, const DecayingSumAttrs& attrs) {
-  const int64_t n = out.shape(attrs.axis);
-  int64_t inner = 1;
-  for (int axis = attrs.axis + 1; axis < static_cast<int>(out.ndim()); ++axis) {
-    inner *= out.shape(axis);
-  }
-  const int64_t run = n * inner;
-  const int64_t runs = static_cast<int64_t>(out.size()) / run;
-  parallel_for(runs, 1 + (1 << 14) / run, [&](int64_t begin, int64_t end) {
+  const Extent extent = extent_along(out.shape(), attrs.axis);
+  const int64_t run = extent.n * extent.inner;
+  parallel_for(extent.outer, 1 + (1 << 14) / run, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * run; i < end * run; i += run) {
-      sum_rows(x.data<T>() + i, weights.data<T>() + i, out.data<T>() + i, n, inner,
+      sum_rows(x.data<T>() + i, weights.data<T>() + i, out.data<T>() + i, extent.n, extent.inner,
                attrs.backwards);
     }
   });

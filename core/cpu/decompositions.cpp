@@ -10,36 +10,40 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int kOrder = LAPACK_COL_MAJOR;
-
 template <typename T>
 using Real = decltype(std::real(T{}));
 
 Int gesdd(char job, Int m, Int n, float* a, float* s, float* u, float* vt) {
-  return LAPACKE_sgesdd(kOrder, job, m, n, a, m, s, u, m, vt, n);
+  return LAPACKE_sgesdd(LAPACK_COL_MAJOR, job, m, n, a, m, s, u, m, vt, n);
 }
 Int gesdd(char job, Int m, Int n, double* a, double* s, double* u, double* vt) {
-  return LAPACKE_dgesdd(kOrder, job, m, n, a, m, s, u, m, vt, n);
+  return LAPACKE_dgesdd(LAPACK_COL_MAJOR, job, m, n, a, m, s, u, m, vt, n);
 }
 Int gesdd(char job, Int m, Int n, ComplexFloat* a, float* s, ComplexFloat* u, ComplexFloat* vt) {
-  return LAPACKE_cgesdd(kOrder, job, m, n, lapack(a), m, s, lapack(u), m, lapack(vt), n);
+  return LAPACKE_cgesdd(LAPACK_COL_MAJOR, job, m, n, lapack(a), m, s, lapack(u), m, lapack(vt), n);
 }
 
 Int syevd(char job, char triangle, Int n, float* a, float* w) {
-  return LAPACKE_ssyevd(kOrder, job, triangle, n, a, n, w);
+  return LAPACKE_ssyevd(LAPACK_COL_MAJOR, job, triangle, n, a, n, w);
 }
 Int syevd(char job, char triangle, Int n, double* a, double* w) {
-  return LAPACKE_dsyevd(kOrder, job, triangle, n, a, n, w);
+  return LAPACKE_dsyevd(LAPACK_COL_MAJOR, job, triangle, n, a, n, w);
 }
 Int syevd(char job, char triangle, Int n, ComplexFloat* a, float* w) {
-  return LAPACKE_cheevd(kOrder, job, triangle, n, lapack(a), n, w);
+  return LAPACKE_cheevd(LAPACK_COL_MAJOR, job, triangle, n, lapack(a), n, w);
 }
 
-Int geqrf(Int m, Int n, float* a, float* tau) { return LAPACKE_sgeqrf(kOrder, m, n, a, m, tau); }
-Int geqrf(Int m, Int n, double* a, double* tau) { return LAPACKE_dgeqrf(kOrder, m, n, a, m, tau); }
-Int orgqr(Int m, Int n, float* a, float* tau) { return LAPACKE_sorgqr(kOrder, m, n, n, a, m, tau); }
+Int geqrf(Int m, Int n, float* a, float* tau) {
+  return LAPACKE_sgeqrf(LAPACK_COL_MAJOR, m, n, a, m, tau);
+}
+Int geqrf(Int m, Int n, double* a, double* tau) {
+  return LAPACKE_dgeqrf(LAPACK_COL_MAJOR, m, n, a, m, tau);
+}
+Int orgqr(Int m, Int n, float* a, float* tau) {
+  return LAPACKE_sorgqr(LAPACK_COL_MAJOR, m, n, n, a, m, tau);
+}
 Int orgqr(Int m, Int n, double* a, double* tau) {
-  return LAPACKE_dorgqr(kOrder, m, n, n, a, m, tau);
+  return LAPACKE_dorgqr(LAPACK_COL_MAJOR, m, n, n, a, m, tau);
 }
 
 // Right eigenvectors of `a`, whose elements are in LAPACK's order.
@@ -48,15 +52,16 @@ Int geev(bool vectors, Int n, T* a, ComplexFloat* w, ComplexFloat* v) {
   const char job = vectors ? 'V' : 'N';
   const auto size = static_cast<size_t>(n);
   if constexpr (std::is_same_v<T, ComplexFloat>) {
-    return LAPACKE_cgeev(kOrder, 'N', job, n, lapack(a), n, lapack(w), nullptr, n, lapack(v), n);
+    return LAPACKE_cgeev(LAPACK_COL_MAJOR, 'N', job, n, lapack(a), n, lapack(w), nullptr, n,
+                         lapack(v), n);
   } else {
     std::vector<T> re(size), im(size), columns(vectors ? size * size : 0);
     Int info;
     if constexpr (std::is_same_v<T, float>) {
-      info = LAPACKE_sgeev(kOrder, 'N', job, n, a, n, re.data(), im.data(), nullptr, n,
+      info = LAPACKE_sgeev(LAPACK_COL_MAJOR, 'N', job, n, a, n, re.data(), im.data(), nullptr, n,
                            columns.data(), n);
     } else {
-      info = LAPACKE_dgeev(kOrder, 'N', job, n, a, n, re.data(), im.data(), nullptr, n,
+      info = LAPACKE_dgeev(LAPACK_COL_MAJOR, 'N', job, n, a, n, re.data(), im.data(), nullptr, n,
                            columns.data(), n);
     }
     for (size_t j = 0; j < size; ++j) {

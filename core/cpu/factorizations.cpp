@@ -13,35 +13,41 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int kOrder = LAPACK_COL_MAJOR;
-
 Int getrf(Int m, Int n, float* a, Int* pivots) {
-  return LAPACKE_sgetrf_work(kOrder, m, n, a, m, pivots);
+  return LAPACKE_sgetrf_work(LAPACK_COL_MAJOR, m, n, a, m, pivots);
 }
 Int getrf(Int m, Int n, double* a, Int* pivots) {
-  return LAPACKE_dgetrf_work(kOrder, m, n, a, m, pivots);
+  return LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, m, n, a, m, pivots);
 }
-Int getri(Int n, float* a, const Int* pivots) { return LAPACKE_sgetri(kOrder, n, a, n, pivots); }
-Int getri(Int n, double* a, const Int* pivots) { return LAPACKE_dgetri(kOrder, n, a, n, pivots); }
+Int getri(Int n, float* a, const Int* pivots) {
+  return LAPACKE_sgetri(LAPACK_COL_MAJOR, n, a, n, pivots);
+}
+Int getri(Int n, double* a, const Int* pivots) {
+  return LAPACKE_dgetri(LAPACK_COL_MAJOR, n, a, n, pivots);
+}
 Int getrs(Int n, Int k, const float* a, const Int* pivots, float* b) {
-  return LAPACKE_sgetrs(kOrder, 'T', n, k, a, n, pivots, b, n);
+  return LAPACKE_sgetrs(LAPACK_COL_MAJOR, 'T', n, k, a, n, pivots, b, n);
 }
 Int getrs(Int n, Int k, const double* a, const Int* pivots, double* b) {
-  return LAPACKE_dgetrs(kOrder, 'T', n, k, a, n, pivots, b, n);
+  return LAPACKE_dgetrs(LAPACK_COL_MAJOR, 'T', n, k, a, n, pivots, b, n);
 }
-Int trtri(char triangle, Int n, float* a) { return LAPACKE_strtri(kOrder, triangle, 'N', n, a, n); }
+Int trtri(char triangle, Int n, float* a) {
+  return LAPACKE_strtri(LAPACK_COL_MAJOR, triangle, 'N', n, a, n);
+}
 Int trtri(char triangle, Int n, double* a) {
-  return LAPACKE_dtrtri(kOrder, triangle, 'N', n, a, n);
+  return LAPACKE_dtrtri(LAPACK_COL_MAJOR, triangle, 'N', n, a, n);
 }
-Int potrf(char triangle, Int n, float* a) { return LAPACKE_spotrf_work(kOrder, triangle, n, a, n); }
+Int potrf(char triangle, Int n, float* a) {
+  return LAPACKE_spotrf_work(LAPACK_COL_MAJOR, triangle, n, a, n);
+}
 Int potrf(char triangle, Int n, double* a) {
-  return LAPACKE_dpotrf_work(kOrder, triangle, n, a, n);
+  return LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, triangle, n, a, n);
 }
-Int gesdd(Int m, Int n, float* a, float* s, float* u, float* vt) {
-  return LAPACKE_sgesdd(kOrder, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
+Int thin_svd(Int m, Int n, float* a, float* s, float* u, float* vt) {
+  return LAPACKE_sgesdd(LAPACK_COL_MAJOR, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
 }
-Int gesdd(Int m, Int n, double* a, double* s, double* u, double* vt) {
-  return LAPACKE_dgesdd(kOrder, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
+Int thin_svd(Int m, Int n, double* a, double* s, double* u, double* vt) {
+  return LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', m, n, a, m, s, u, m, vt, std::min(m, n));
 }
 // Of the transpose of a, in LAPACK's order.
 void trsm(CBLAS_UPLO triangle, Int n, Int k, const float* a, float* b) {
@@ -51,10 +57,10 @@ void trsm(CBLAS_UPLO triangle, Int n, Int k, const double* a, double* b) {
   cblas_dtrsm(CblasColMajor, CblasLeft, triangle, CblasTrans, CblasNonUnit, n, k, 1, a, n, b, n);
 }
 // c [m, n] = a [k, m]^T b [n, k]^T, row-major.
-void product(Int m, Int n, Int k, const float* a, const float* b, float* c) {
+void transposed_product(Int m, Int n, Int k, const float* a, const float* b, float* c) {
   cblas_sgemm(CblasRowMajor, CblasTrans, CblasTrans, m, n, k, 1, a, m, b, k, 0, c, n);
 }
-void product(Int m, Int n, Int k, const double* a, const double* b, double* c) {
+void transposed_product(Int m, Int n, Int k, const double* a, const double* b, double* c) {
   cblas_dgemm(CblasRowMajor, CblasTrans, CblasTrans, m, n, k, 1, a, m, b, k, 0, c, n);
 }
 
@@ -150,14 +156,14 @@ void pseudo_inverse(const KernelArgs& args) {
     for_each_matrix(a.count(), std::max(m, n), [&](int64_t i) {
       const auto vector = [](int64_t size) { return std::vector<T>(static_cast<size_t>(size)); };
       std::vector<T> s = vector(k), u = vector(int64_t{n} * k), vt = vector(int64_t{k} * m);
-      failure.note(i, gesdd(n, m, a[i], s.data(), u.data(), vt.data()));
+      failure.note(i, thin_svd(n, m, a[i], s.data(), u.data(), vt.data()));
       const T least = static_cast<T>(std::max(m, n)) * std::numeric_limits<T>::epsilon() * s[0];
       for (Int j = 0; j < k; ++j) {
         const T factor = s[static_cast<size_t>(j)] > least ? 1 / s[static_cast<size_t>(j)] : T{};
         for (Int row = 0; row < n; ++row) u[static_cast<size_t>(int64_t{j} * n + row)] *= factor;
       }
       // In row-major terms u is [k, n] and vt is [m, k].
-      product(n, m, k, u.data(), vt.data(), data_of<T>(out) + i * m * n);
+      transposed_product(n, m, k, u.data(), vt.data(), data_of<T>(out) + i * m * n);
     });
   });
   failure.raise("pinv", "No convergence, or an element is not finite");

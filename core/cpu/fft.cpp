@@ -1,6 +1,7 @@
 #include "mlx/core/cpu/fft.h"
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/extent.h"
 #include "mlx/core/cpu/fft_rows.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/fft_ops.h"
@@ -9,11 +10,8 @@ namespace mlx::core::cpu {
 namespace {
 
 FftRows rows_along(const Shape& shape, int axis, const FftAttrs& attrs) {
-  FftRows rows{.outer = 1, .n = 1, .inner = 1, .inverse = attrs.inverse};
-  for (int d = 0; d < static_cast<int>(shape.size()); ++d) {
-    (d < axis ? rows.outer : d == axis ? rows.n : rows.inner) *= shape[static_cast<size_t>(d)];
-  }
-  return rows;
+  const Extent extent = extent_along(shape, axis);
+  return {.outer = extent.outer, .n = extent.n, .inner = extent.inner, .inverse = attrs.inverse};
 }
 
 const float* floats(const array& x) { return static_cast<const float*>(x.data<void>()); }

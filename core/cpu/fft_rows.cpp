@@ -10,7 +10,7 @@ namespace mlx::core::cpu {
 namespace {
 
 // Fewer rows than this leave too many lanes empty; then a row at a time, if it is long.
-constexpr int64_t kFewRows = 8;
+constexpr int64_t kFewTransforms = 8;
 // Elements of a long row that one thread should have at least.
 constexpr int64_t kSplitGrain = 1 << 13;
 
@@ -133,7 +133,7 @@ class RowGroups {
 };
 
 bool by_lanes(const FftPlan& plan, const FftRows& rows) {
-  const bool few = rows.outer * rows.inner < kFewRows && rows.n >= kShortestFftSplit;
+  const bool few = rows.outer * rows.inner < kFewTransforms && rows.n >= kShortestFftSplit;
   return plan.has_lanes() && !(few && (plan.split() || plan.chirp()));
 }
 

@@ -1,5 +1,5 @@
 // Sums of products of chosen matrices: out[place] = sum of a[left] b[right] over
-// the pairs of that place. Pairs that share b are one product of all their rows;
+// the pairs of that place. PairList that share b are one product of all their rows;
 // pairs that share the place are one product along all their inner axes.
 
 #include <algorithm>
@@ -17,22 +17,22 @@ namespace mlx::core::cpu {
 namespace {
 
 // Rows, or inner elements, up to which joining pairs pays for copying them.
-constexpr int64_t kFewRows = 64;
+constexpr int64_t kJoinedRows = 64;
 // Multiplications up to which runs go one to a thread, instead of each to all.
 constexpr int64_t kSmallRun = 1 << 20;
 // Multiplications of a run for which gemm of bfloat16 pays.
-constexpr int64_t kMinBfloat16 = 1 << 18;
+constexpr int64_t kMinRunBfloat16 = 1 << 18;
 
 struct Pair {
   int64_t left, right, place;
 };
-using Pairs = std::vector<Pair>;
+using PairList = std::vector<Pair>;
 
-Pairs pairs_of(std::span<array> in, int64_t places) {
+PairList pairs_of(std::span<array> in, int64_t places) {
   const Positions left = index_positions(in[2], {0, in[0].shape(0), 1}, "gather_mm");
   const Positions right = index_positions(in[3], {0, in[1].shape(0), 1}, "gather_mm");
   const Positions place = index_positions(in[4], {0, places, 1}, "gather_mm");
-  Pairs pairs(left.size());
+  PairList pairs(left.size());
   for (size_t i = 0; i < pairs.size(); ++i) {
     const auto at = static_cast<int64_t>(i);
     pairs[i] = {left[at], right[at], place[at]};
@@ -46,7 +46,7 @@ struct Use {
   bool repeated;
 };
 
-Use use_of(const Pairs& pairs, int64_t Pair::*member, int64_t size) {
+Use use_of(const PairList& pairs, int64_t Pair::*member, int64_t size) {
   std::vector<bool> seen(static_cast<size_t>(size));
   int64_t distinct = 0;
   for (const Pair& pair : pairs) {
@@ -58,7 +58,7 @@ Use use_of(const Pairs& pairs, int64_t Pair::*member, int64_t size) {
 }
 
 // Where the runs of equal members begin, and the end.
-std::vector<int64_t> sorted_runs(Pairs& pairs, int64_t Pair::*member) {
+std::vector<int64_t> sorted_runs(PairList& pairs, int64_t Pair::*member) {
   const auto less = [member](const Pair& x, const Pair& y) { return x.*member < y.*member; };
   if (!std::is_sorted(pairs.begin(), pairs.end(), less)) {
     std::stable_sort(pairs.begin(), pairs.end(), less);
@@ -116,9 +116,9 @@ class Sum {
         n_(b.shape(2)),
         accumulates_(accumulates) {}
 
-  // Pairs with one right matrix.
+  // PairList with one right matrix.
   void add_rows(std::span<const Pair> pairs) const {
-    if (pairs.size() == 1 || m_ >= kFewRows) return add_each(pairs);
+    if (pairs.size() == 1 || m_ >= kJoinedRows) return add_each(pairs);
     const Matrix right = readable(matrix(b_, pairs[0].right), dtype());
     const array left = stacked_left(pairs);
     const auto count = static_cast<int64_t>(pairs.size());
@@ -145,9 +145,9 @@ class Sum {
     }
   }
 
-  // Pairs with one place.
+  // PairList with one place.
   void add_inner(std::span<const Pair> pairs) const {
-    if (pairs.size() == 1 || k_ >= kFewRows) return add_each(pairs);
+    if (pairs.size() == 1 || k_ >= kJoinedRows) return add_each(pairs);
     const array left = stacked(a_, pairs, &Pair::left, true, dtype());
     const array right = stacked(b_, pairs, &Pair::right, false, dtype());
     gemm({.dtype = dtype(),
@@ -222,7 +222,7 @@ struct Plan {
   std::vector<int64_t> starts;
 };
 
-Plan plan_of(Pairs& pairs, int64_t rights, int64_t places) {
+Plan plan_of(PairList& pairs, int64_t rights, int64_t places) {
   const Use right = use_of(pairs, &Pair::right, rights);
   const Use place = use_of(pairs, &Pair::place, places);
   const bool by_right = right.distinct <= place.distinct;
@@ -231,7 +231,7 @@ Plan plan_of(Pairs& pairs, int64_t rights, int64_t places) {
   return {by_right, accumulates, sorted_runs(pairs, by_right ? &Pair::right : &Pair::place)};
 }
 
-void run(const array& a, const array& b, const Pairs& pairs, const Plan& plan, array& out) {
+void run(const array& a, const array& b, const PairList& pairs, const Plan& plan, array& out) {
   if (plan.accumulates) std::fill_n(out.data<std::byte>(), out.nbytes(), std::byte{0});
   const Sum sum(a, b, out, plan.accumulates);
   const auto body = [&](int64_t begin, int64_t end) {
@@ -251,11 +251,11 @@ void run(const array& a, const array& b, const Pairs& pairs, const Plan& plan, a
 }
 
 // 16-bit floats multiply as such where the processor can and nothing adds up.
-Dtype product_dtype(const array& out, int64_t pairs, const Plan& plan, int64_t inner) {
+Dtype computed_dtype(const array& out, int64_t pairs, const Plan& plan, int64_t inner) {
   if (out.dtype() != bfloat16 || plan.accumulates || pairs == 0) return sum_dtype(out.dtype());
   const auto runs = static_cast<int64_t>(plan.starts.size()) - 1;
   const int64_t work = out.shape(1) * out.shape(2) * inner * pairs / std::max<int64_t>(1, runs);
-  return work < kMinBfloat16 ? float32 : gemm_dtype(bfloat16);
+  return work < kMinRunBfloat16 ? float32 : gemm_dtype(bfloat16);
 }
 
 }  // namespace
@@ -263,14 +263,14 @@ Dtype product_dtype(const array& out, int64_t pairs, const Plan& plan, int64_t i
 void gather_mm(const KernelArgs& args) {
   const array &a = args.inputs[0], &b = args.inputs[1];
   array& out = args.outputs[0];
-  Pairs pairs = pairs_of(args.inputs, out.shape(0));
+  PairList pairs = pairs_of(args.inputs, out.shape(0));
   if (out.size() == 0 || a.shape(2) == 0) {
     allocate(out);
     std::fill_n(out.data<std::byte>(), out.nbytes(), std::byte{0});
     return;
   }
   const Plan plan = plan_of(pairs, b.shape(0), out.shape(0));
-  const Dtype dtype = product_dtype(out, static_cast<int64_t>(pairs.size()), plan, a.shape(2));
+  const Dtype dtype = computed_dtype(out, static_cast<int64_t>(pairs.size()), plan, a.shape(2));
   compute_in(dtype, out, [&](array& result) { run(a, b, pairs, plan, result); });
 }
 

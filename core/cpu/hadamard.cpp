@@ -19,7 +19,7 @@ namespace mlx::core::cpu {
 namespace {
 
 // Elements that are worth a thread.
-constexpr int64_t kGrain = 1 << 14;
+constexpr int64_t kHadamardGrain = 1 << 14;
 
 // The matrices that are not Sylvester's: in each row a bit for each element, the
 // lowest for the first, which is set where the element is -1.
@@ -75,7 +75,7 @@ class Transform {
   std::vector<T> matrix_;
 };
 
-int64_t grain_of(int64_t n) { return std::max<int64_t>(1, kGrain / n); }
+int64_t grain_of(int64_t n) { return std::max<int64_t>(1, kHadamardGrain / n); }
 
 template <typename T>
 void transform_rows(const array& in, array& out, const Transform<T>& transform) {

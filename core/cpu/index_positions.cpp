@@ -13,7 +13,7 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 15;
+constexpr int64_t kIndexGrain = 1 << 15;
 
 [[noreturn]] void throw_out_of_range(int64_t value, const IndexedAxis& axis, std::string_view op) {
   throw std::out_of_range(concat("[", op, "] Index of axis ", axis.axis, ": got ", value,
@@ -50,7 +50,7 @@ void IndexReader::read(int64_t start, int64_t count, int64_t* out) const {
 Positions index_positions(const array& index, IndexedAxis axis, std::string_view op) {
   Positions positions(index.size());
   const IndexReader reader(index, axis, op);
-  parallel_for(reader.size(), kGrain, [&](int64_t begin, int64_t end) {
+  parallel_for(reader.size(), kIndexGrain, [&](int64_t begin, int64_t end) {
     reader.read(begin, end - begin, positions.data() + begin);
   });
   return positions;

@@ -18,7 +18,7 @@ namespace mlx::core::cpu {
 namespace {
 
 // Multiplications that are worth a thread.
-constexpr int64_t kGrain = 1 << 16;
+constexpr int64_t kProductGrain = 1 << 16;
 // Multiplications of bfloat16 that are worth a call of oneDNN: below, converting
 // to float32 and back is faster.
 constexpr int64_t kMinBfloat16 = 1 << 18;
@@ -209,7 +209,7 @@ void multiply(const array& left, const array& right, array& out, float alpha, fl
     }
   };
   if (count >= 4 * thread_count()) {
-    parallel_for(count, std::max<int64_t>(1, kGrain / work), run);
+    parallel_for(count, std::max<int64_t>(1, kProductGrain / work), run);
   } else {
     run(0, count);  // each product has threads of its own
   }

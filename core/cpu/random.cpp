@@ -12,7 +12,7 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;  // hashes that one thread should do at least
+constexpr int64_t kHashGrain = 1 << 14;  // hashes that one thread should do at least
 
 // Hash i of counters (i, i + second) gives words i and i + second. The middle
 // one of an odd number of words has the second counter 0. The last word may be
@@ -23,7 +23,7 @@ void write_bits(const uint32_t* key, std::byte* out, int64_t bytes) {
   const int64_t half = count / 2;
   const int64_t second = half + count % 2;
   const int64_t whole = bytes % 4 == 0 ? half : std::max<int64_t>(0, half - 1);
-  parallel_for(whole, kGrain, [&](int64_t begin, int64_t end) {
+  parallel_for(whole, kHashGrain, [&](int64_t begin, int64_t end) {
     loops.hash(key[0], key[1], begin, second, end - begin, out + 4 * begin,
                out + 4 * (begin + second));
   });

@@ -26,8 +26,8 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kBlock = 1 << 16;       // elements that one thread should have at least
-constexpr int64_t kFewOutputs = 1 << 12;  // up to here, blocks get accumulators of their own
+constexpr int64_t kReduceGrain = 1 << 16;  // elements that one thread should have at least
+constexpr int64_t kFewOutputs = 1 << 12;   // up to here, blocks get accumulators of their own
 
 const ReduceLoops& reduce_loops() {
   static const ReduceLoops& loops = MLX_CHOOSE_LOOPS(kReduceLoops);
@@ -140,14 +140,14 @@ class Reducer {
   // Threads divide kept run `j`: no two touch the same accumulator.
   void share(size_t j, int64_t total, std::byte* acc) {
     const int64_t size = runs_[j].size;
-    const int64_t grain = std::max<int64_t>(1, kBlock / std::max<int64_t>(1, total / size));
+    const int64_t grain = std::max<int64_t>(1, kReduceGrain / std::max<int64_t>(1, total / size));
     parallel_for(size, grain, [&](int64_t begin, int64_t end) { add_range(j, begin, end, acc); });
   }
 
   void run_in_blocks(std::byte* acc, int64_t outputs) {
     const int64_t size = runs_[0].size;
     // Many elements for each accumulator, or merging would cost more than adding.
-    const int64_t wanted = std::max(kBlock, 64 * outputs);
+    const int64_t wanted = std::max(kReduceGrain, 64 * outputs);
     const int64_t per_block = (wanted + after_[0] - 1) / after_[0];
     const int64_t blocks = (size + per_block - 1) / per_block;
     if (blocks == 1) {

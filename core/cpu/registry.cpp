@@ -35,13 +35,13 @@
 namespace mlx::core::cpu {
 namespace {
 
-struct Row {
+struct KernelRow {
   const Op* op;
   Kernel kernel;
 };
 
 // Every operation that needs a kernel on the CPU, by family.
-const Row kKernels[] = {
+const KernelRow kKernels[] = {
     // creation
     {&kArange, arange},
     {&kRandomBits, random_bits},
@@ -122,7 +122,7 @@ const Row kKernels[] = {
 Kernel find_kernel(const Op& op) {
   static const auto table = [] {
     std::unordered_map<const Op*, Kernel> rows;
-    for (const Row& row : kKernels) {
+    for (const KernelRow& row : kKernels) {
       rows.emplace(row.op, row.kernel);
     }
     return rows;

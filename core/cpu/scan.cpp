@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/extent.h"
 #include "mlx/core/cpu/instruction_set.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/scan_loops.h"
@@ -29,7 +30,7 @@ using Wide =
                                           std::conditional_t<std::is_integral_v<T>, uint64_t, T>>>;
 
 template <typename T>
-bool is_nan(const T& v) {
+bool is_nan_number(const T& v) {
   if constexpr (std::is_same_v<T, complex64_t>) {
     return std::isnan(v.real()) || std::isnan(v.imag());
   } else {
@@ -79,13 +80,17 @@ template <typename T>
 struct Max {
   using Acc = T;
   static Acc identity(Dtype dtype) { return extreme<T>(false, dtype); }
-  static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(acc, v)) ? acc : v; }
+  static Acc step(Acc acc, T v) {
+    return is_nan_number(acc) || !(is_nan_number(v) || less(acc, v)) ? acc : v;
+  }
 };
 template <typename T>
 struct Min {
   using Acc = T;
   static Acc identity(Dtype dtype) { return extreme<T>(true, dtype); }
-  static Acc step(Acc acc, T v) { return is_nan(acc) || !(is_nan(v) || less(v, acc)) ? acc : v; }
+  static Acc step(Acc acc, T v) {
+    return is_nan_number(acc) || !(is_nan_number(v) || less(v, acc)) ? acc : v;
+  }
 };
 // log(exp(a) + exp(b)) without overflow.
 template <typename T>
@@ -94,7 +99,7 @@ struct LogAddExp {
   static constexpr Acc kZero = -std::numeric_limits<Acc>::infinity();  // the logarithm of 0
   static Acc identity(Dtype) { return kZero; }
   static Acc step(Acc acc, Acc v) {
-    if (is_nan(acc) || is_nan(v)) {
+    if (is_nan_number(acc) || is_nan_number(v)) {
       return std::numeric_limits<Acc>::quiet_NaN();
     }
     const Acc high = std::max(acc, v);
@@ -120,12 +125,7 @@ typename Op::Acc widened(const T& v) {
   return static_cast<typename Op::Acc>(v);
 }
 
-/// The array as [outer, n, inner], row-major.
-struct Extent {
-  int64_t outer, n, inner;
-};
-
-constexpr int64_t kColumns = 512;  // scanned together, row by row
+constexpr int64_t kScannedColumns = 512;  // scanned together, row by row
 
 template <typename T, typename Op>
 void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive, typename Op::Acc acc) {
@@ -139,8 +139,8 @@ void scan_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive, typ
 template <typename T, typename Op>
 void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, bool inclusive,
                   typename Op::Acc first) {
-  typename Op::Acc acc[kColumns];
-  std::fill_n(acc, kColumns, first);
+  typename Op::Acc acc[kScannedColumns];
+  std::fill_n(acc, kScannedColumns, first);
   if constexpr (std::is_same_v<Op, Add<float>> || std::is_same_v<Op, Multiply<float>>) {
     const ScanLoops& loops = MLX_CHOOSE_LOOPS(kScanLoops);
     const ScanRow scan_row = std::is_same_v<Op, Add<float>> ? loops.sum : loops.prod;
@@ -161,9 +161,9 @@ void scan_columns(const T* in, T* out, int64_t n, int64_t step, int64_t count, b
 // Long lines are cut into segments, whatever the number of threads is: their
 // totals come first, then each is scanned from the total of all before it. A
 // chunk of segments stays in the cache meanwhile.
-constexpr int64_t kSegment = 2048 + 16;  // lanes shall not compete for places in the cache
-constexpr int64_t kChunk = 1 << 8;       // segments
-constexpr int64_t kLanes = 8;            // what does not wait for each other
+constexpr int64_t kSegment = 2048 + 16;      // lanes shall not compete for places in the cache
+constexpr int64_t kSegmentsAtOnce = 1 << 8;  // segments
+constexpr int64_t kLanes = 8;                // what does not wait for each other
 constexpr int64_t kLong = 16 * kSegment;
 
 template <typename T, typename Op>
@@ -204,9 +204,9 @@ void scan_long_line(const T* in, T* out, int64_t n, int64_t step, bool inclusive
                     typename Op::Acc nothing) {
   using Acc = typename Op::Acc;
   Acc carry = nothing;
-  std::vector<Acc> before(kChunk);
+  std::vector<Acc> before(kSegmentsAtOnce);
   while (n >= kLanes * kSegment) {
-    const int64_t groups = std::min(kChunk, n / kSegment) / kLanes;
+    const int64_t groups = std::min(kSegmentsAtOnce, n / kSegment) / kLanes;
     parallel_for(groups, 2, [&](int64_t begin, int64_t end) {
       for (int64_t s = begin * kLanes; s < end * kLanes; ++s) {
         before[static_cast<size_t>(s)] = total<T, Op>(in + s * kSegment * step, step, nothing);
@@ -244,7 +244,7 @@ void scan_along(const T* in, T* out, const Extent& extent, const ScanAttrs& attr
       return;
     }
   }
-  const int64_t width = std::min(inner, kColumns);
+  const int64_t width = std::min(inner, kScannedColumns);
   const int64_t blocks = (inner + width - 1) / width;
   const int64_t grain = std::max<int64_t>(1, (1 << 15) / (n * width));
   const auto scan_block = [&, n = n, inner = inner](int64_t block) {
@@ -320,12 +320,7 @@ void scan(const KernelArgs& args) {
     result = make_array(out.shape(), dtype);
     allocate(result);
   }
-  Extent extent{1, out.shape()[attrs.axis], 1};
-  for (int i = 0; i < static_cast<int>(out.ndim()); ++i) {
-    if (i != attrs.axis) {
-      (i < attrs.axis ? extent.outer : extent.inner) *= out.shape()[i];
-    }
-  }
+  const Extent extent = extent_along(out.shape(), attrs.axis);
   switch (compute_type(dtype)) {
     case ComputeType::b8:
     case ComputeType::i32:

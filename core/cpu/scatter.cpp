@@ -15,7 +15,7 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kGrain = 1 << 14;
+constexpr int64_t kScatterGrain = 1 << 14;
 
 bool needs_float32(Dtype dtype, ScatterMode mode) {
   return mode != ScatterMode::assign && (dtype == float16 || dtype == bfloat16);
@@ -92,7 +92,7 @@ void write_slices(array& to, const array& from, const SliceOffsets& offsets, con
   const int64_t whole = by_run ? count : runs.length;
   const int64_t work = offsets.size() * (by_run ? runs.length : 1);  // for each unit of the whole
   if (count > 0 && work > 0) {
-    parallel_for(whole, may_overlap ? whole : std::max<int64_t>(16, kGrain / work), write);
+    parallel_for(whole, may_overlap ? whole : std::max<int64_t>(16, kScatterGrain / work), write);
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/cpu/copy.h"
+#include "mlx/core/cpu/extent.h"
 #include "mlx/core/cpu/parallel.h"
 #include "mlx/core/cpu/scratch.h"
 #include "mlx/core/cpu/sort_key.h"
@@ -19,7 +20,7 @@ namespace mlx::core::cpu {
 namespace {
 
 // Elements that one thread should have at least, of several lines and of one.
-constexpr int64_t kGrain = 1 << 13;
+constexpr int64_t kSortGrain = 1 << 13;
 constexpr int64_t kLongGrain = 1 << 15;
 
 // ---- one line
@@ -131,16 +132,11 @@ class Orderer {
 
 // ---- all lines
 
-// An array as [outer, n, inner], row-major, with lines along n.
-struct Extent {
-  int64_t outer, n, inner;
-};
-
 // Lines along the last axis.
 template <typename Worker, typename T, typename Out>
 void work_rows(const T* in, Out* out, const Extent& extent, const SortAttrs& attrs) {
   const int64_t n = extent.n;
-  parallel_for(extent.outer, 1 + kGrain / n, [&](int64_t begin, int64_t end) {
+  parallel_for(extent.outer, 1 + kSortGrain / n, [&](int64_t begin, int64_t end) {
     const Worker work(n, attrs);
     for (int64_t row = begin; row < end; ++row) {
       work(in + row * n, out + row * n);
@@ -179,7 +175,7 @@ void work_columns(const T* in, Out* out, const Extent& extent, const SortAttrs& 
       }
     }
   };
-  parallel_for(outer * blocks, 1 + kGrain / (n * kWidth), work_blocks);
+  parallel_for(outer * blocks, 1 + kSortGrain / (n * kWidth), work_blocks);
 }
 
 template <typename Worker, typename T, typename Out>
@@ -239,7 +235,7 @@ void search(const array& sequences, const array& values, array& out, bool right)
   const int64_t values_of_row = count / std::max<int64_t>(1, rows);
   uint32_t* indices = out.data<uint32_t>();
   const auto search_some = right ? search_group<true, T> : search_group<false, T>;
-  parallel_for(count, kGrain / 8, [&](int64_t begin, int64_t end) {
+  parallel_for(count, kSortGrain / 8, [&](int64_t begin, int64_t end) {
     while (begin < end) {
       const int64_t row = begin / values_of_row;
       const int64_t some = std::min({kSearches, end - begin, (row + 1) * values_of_row - begin});
@@ -296,9 +292,7 @@ void sort(const KernelArgs& args) {
     return;
   }
   const array in = row_contiguous(args.inputs[0]);
-  const int64_t n = in.shape()[attrs.axis];
-  const int64_t inner = row_major(in.shape())[attrs.axis];
-  const Extent extent{static_cast<int64_t>(in.size()) / (n * inner), n, inner};
+  const Extent extent = extent_along(in.shape(), attrs.axis);
   with_type(in.dtype(), [&](auto zero) { sort_lines<decltype(zero)>(in, out, extent, attrs); });
 }
 

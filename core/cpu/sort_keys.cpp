@@ -14,8 +14,8 @@
 namespace mlx::core::cpu {
 namespace {
 
-constexpr int64_t kVectorFrom = 32;  // below, a plain sort starts sooner
-constexpr int64_t kGrain = 1 << 15;  // keys that one thread should have at least
+constexpr int64_t kVectorFrom = 32;      // below, a plain sort starts sooner
+constexpr int64_t kKeysGrain = 1 << 15;  // keys that one thread should have at least
 
 template <typename Key>
 void sort_piece(Key* keys, int64_t n) {
@@ -83,7 +83,7 @@ void merge_pairs(const Key* from, Key* to, int64_t n, int64_t pieces) {
 
 template <typename Key>
 Key* sort(Key* keys, Key* scratch, int64_t n) {
-  const int64_t threads = std::min<int64_t>(thread_count(), n / kGrain);
+  const int64_t threads = std::min<int64_t>(thread_count(), n / kKeysGrain);
   auto pieces =
       static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(std::max<int64_t>(1, threads))));
   parallel_for(pieces, 1, [=](int64_t begin, int64_t end) {
@@ -158,7 +158,7 @@ void split(const Key* keys, int64_t n, const Pivots<Key>& pivots, Key* out, Coun
 // order. Returns how many each are.
 template <typename Key>
 Counts split_all(const Key* keys, int64_t n, const Pivots<Key>& pivots, Key* out) {
-  const int64_t pieces = std::clamp<int64_t>(n / kGrain, 1, thread_count());
+  const int64_t pieces = std::clamp<int64_t>(n / kKeysGrain, 1, thread_count());
   std::vector<Counts> at(static_cast<size_t>(pieces));
   const auto for_each_piece = [&](auto work) {
     parallel_for(pieces, 1, [&](int64_t begin, int64_t end) {

@@ -11,11 +11,6 @@
 namespace mlx::core::cpu {
 namespace {
 
-void share(array& out, const array& in, const Strides& strides, int64_t offset) {
-  const size_t span = strided_span(out.shape(), strides);
-  out.copy_shared_buffer(in, strides, layout_flags(out.shape(), strides, span), span, offset);
-}
-
 void copy_contiguous(array& out, const array& in) {
   allocate(out);
   copy_to(in, out.data<void>(), in.dtype());
@@ -74,7 +69,7 @@ void reshape(const KernelArgs& args) {
   array& out = args.outputs[0];
   Strides strides;
   if (reshape_strides(in, out.shape(), strides)) {
-    share(out, in, strides, 0);
+    share_strided(out, in, strides);
     return;
   }
   copy_contiguous(out, in);
@@ -83,7 +78,7 @@ void reshape(const KernelArgs& args) {
 void as_strided(const KernelArgs& args) {
   const auto& attrs = args.attrs.get<AsStridedAttrs>();
   const array in = row_contiguous(args.inputs[0]);
-  share(args.outputs[0], in, attrs.strides, attrs.offset);
+  share_strided(args.outputs[0], in, attrs.strides, attrs.offset);
 }
 
 void contiguous(const KernelArgs& args) {

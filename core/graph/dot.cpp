@@ -11,10 +11,6 @@
 namespace mlx::core {
 namespace {
 
-const Node* first_result(const Node* node) {
-  return node->group == nullptr ? node : node->group->nodes[0];
-}
-
 /// What leads to the outputs, inputs before what uses them; an operation with
 /// several results is there once.
 Arrays in_order(const Arrays& outputs) {

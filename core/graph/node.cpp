@@ -142,4 +142,9 @@ void append(std::string& out, const Shape& shape) {
   out += ')';
 }
 
+void share_strided(array& out, const array& in, const Strides& strides, int64_t offset) {
+  const size_t span = strided_span(out.shape(), strides);
+  out.copy_shared_buffer(in, strides, layout_flags(out.shape(), strides, span), span, offset);
+}
+
 }  // namespace mlx::core

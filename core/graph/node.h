@@ -75,4 +75,16 @@ size_t strided_span(const Shape& shape, const Strides& strides);
 /// Flags of a view with these strides that spans `data_size` elements.
 array::Flags layout_flags(const Shape& shape, const Strides& strides, size_t data_size);
 
+/// Makes `out`, which has its shape, a view of `in`'s memory with these strides
+/// in elements, `offset` elements behind in's first.
+void share_strided(array& out, const array& in, const Strides& strides, int64_t offset = 0);
+
+/// The first result of the operation that `node` is a result of.
+inline Node* first_result(Node* node) {
+  return node->group == nullptr ? node : node->group->nodes[0];
+}
+inline const Node* first_result(const Node* node) {
+  return node->group == nullptr ? node : node->group->nodes[0];
+}
+
 }  // namespace mlx::core

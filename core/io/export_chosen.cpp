@@ -76,11 +76,6 @@ std::vector<Id> write_block_masked(Lowering& to, const WriteArgs& args) {
                  args.out[0])};
 }
 
-template <Formula formula>
-std::vector<Id> write_as(Lowering& to, const WriteArgs& args) {
-  return to.add_as(formula, args.op, args.attrs, {}, args.in, args.out);
-}
-
 // Sylvester's matrix is symmetric.
 std::vector<Id> write_hadamard(Lowering& to, const WriteArgs& args) {
   const auto& [scale, transposed] = args.attrs.get<HadamardAttrs>();

@@ -78,11 +78,6 @@ std::vector<Id> write_lu(Lowering& to, const WriteArgs& args) {
   return to.add_all(own_name(args.op), {}, args.in, args.out);
 }
 
-template <Formula formula>
-std::vector<Id> write_as(Lowering& to, const WriteArgs& args) {
-  return to.add_as(formula, args.op, args.attrs, {}, args.in, args.out);
-}
-
 std::vector<Id> write_solve_triangular(Lowering& to, const WriteArgs& args) {
   return to.add_as(formula_solve_triangular, args.op, args.attrs,
                    {args.attrs.get<TriangleAttrs>().upper}, args.in, args.out);

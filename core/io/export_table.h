@@ -25,6 +25,12 @@ struct WriteArgs {
   std::span<const Type> out;
 };
 
+/// Writes what `formula` says, under the operation's name in files of ours.
+template <Formula formula>
+std::vector<Id> write_as(Lowering& to, const WriteArgs& args) {
+  return to.add_as(formula, args.op, args.attrs, {}, args.in, args.out);
+}
+
 struct WriteRow {
   const Op* op;
   /// Adds the entries; returns the ids of the results.

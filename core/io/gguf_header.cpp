@@ -8,8 +8,8 @@
 namespace mlx::core::io {
 namespace {
 
-constexpr size_t kMaxHeaderBytes = size_t{1} << 28;
-constexpr size_t kChunk = size_t{1} << 16;
+constexpr size_t kMaxGgufHeader = size_t{1} << 28;
+constexpr size_t kReadBytes = size_t{1} << 16;
 
 struct NumberType {
   uint32_t id;
@@ -25,7 +25,7 @@ constexpr NumberType kNumbers[] = {
 class Cursor {
  public:
   explicit Cursor(Reader& reader)
-      : reader_(reader), label_(reader.label()), size_(std::min(reader.size(), kMaxHeaderBytes)) {}
+      : reader_(reader), label_(reader.label()), size_(std::min(reader.size(), kMaxGgufHeader)) {}
 
   template <typename... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
@@ -59,11 +59,11 @@ class Cursor {
 
  private:
   void copy(char* data, size_t count) {
-    if (count > kChunk) {
+    if (count > kReadBytes) {
       reader_.read(data, count, position_);
     } else {
       if (position_ < begin_ || position_ + count > begin_ + chunk_.size()) {
-        chunk_.resize(std::min(kChunk, size_ - position_));
+        chunk_.resize(std::min(kReadBytes, size_ - position_));
         begin_ = position_;
         reader_.read(chunk_.data(), chunk_.size(), begin_);
       }

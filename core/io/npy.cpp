@@ -14,8 +14,8 @@ constexpr std::string_view kMagic{"\x93NUMPY", 6};
 constexpr size_t kPrefixBytes = 10;
 constexpr size_t kLongPrefixBytes = 12;
 // The data begin at a multiple of this, as NumPy has it.
-constexpr size_t kAlignment = 64;
-constexpr size_t kMaxHeaderBytes = size_t{1} << 20;
+constexpr size_t kNpyAlignment = 64;
+constexpr size_t kMaxNpyHeader = size_t{1} << 20;
 
 size_t little_endian(std::string_view bytes) {
   size_t value = 0;
@@ -41,7 +41,7 @@ void save(std::shared_ptr<io::Writer> out_stream, array a) {
   require(a.ndim() <= io::kMaxDimensions, "[save] Dimensions: got ", a.ndim(),
           ", expected at most ", io::kMaxDimensions, ".");
   std::string header = io::print_npy_header({a.shape(), a.dtype()});
-  while ((kPrefixBytes + header.size() + 1) % kAlignment != 0) {
+  while ((kPrefixBytes + header.size() + 1) % kNpyAlignment != 0) {
     header += ' ';
   }
   header += '\n';
@@ -76,9 +76,9 @@ array io::load_npy(std::shared_ptr<io::Reader> in_stream, bool fills_file, Strea
   const size_t prefix_bytes = version == 1 ? kPrefixBytes : kLongPrefixBytes;
   prefix = read_bytes(reader, prefix_bytes, 0);
   const size_t header_bytes = little_endian(std::string_view(prefix).substr(8));
-  if (header_bytes > kMaxHeaderBytes) {
+  if (header_bytes > kMaxNpyHeader) {
     io::throw_bad_file("load", label, "Header: got ", header_bytes, " bytes, expected at most ",
-                       kMaxHeaderBytes, ".");
+                       kMaxNpyHeader, ".");
   }
   const io::NpyHeader header =
       io::parse_npy_header(read_bytes(reader, header_bytes, prefix_bytes), label);

@@ -15,10 +15,10 @@ namespace mlx::core {
 namespace {
 
 constexpr size_t kLengthBytes = 8;
-constexpr uint64_t kMaxHeaderBytes = 100'000'000;
+constexpr uint64_t kMaxSafetensorsHeader = 100'000'000;
 // Where the tensors begin, so that most are where vectors are loaded fastest once
 // the file is mapped. The format asks for 8.
-constexpr size_t kAlignment = 64;
+constexpr size_t kSafetensorsAlignment = 64;
 
 // Wide dtypes first, so that every tensor is aligned; then by name.
 std::vector<std::pair<std::string, array>> sorted(std::unordered_map<std::string, array> arrays) {
@@ -40,10 +40,11 @@ std::string make_header(const std::vector<std::pair<std::string, array>>& named,
     offset += a.nbytes();
   }
   std::string text = io::print_safetensors_header(header);
-  const size_t padding = kAlignment - 1 - (kLengthBytes + text.size() - 1) % kAlignment;
+  const size_t padding =
+      kSafetensorsAlignment - 1 - (kLengthBytes + text.size() - 1) % kSafetensorsAlignment;
   text.append(padding, ' ');
-  require(text.size() <= kMaxHeaderBytes, "[save_safetensors] Header: got ", text.size(),
-          " bytes, expected at most ", kMaxHeaderBytes, ".");
+  require(text.size() <= kMaxSafetensorsHeader, "[save_safetensors] Header: got ", text.size(),
+          " bytes, expected at most ", kMaxSafetensorsHeader, ".");
   const uint64_t length = text.size();
   std::string bytes(kLengthBytes, '\0');
   std::memcpy(bytes.data(), &length, kLengthBytes);
@@ -86,10 +87,10 @@ SafetensorsLoad load_safetensors(std::shared_ptr<io::Reader> in_stream, StreamOr
   }
   uint64_t header_bytes = 0;
   reader.read(reinterpret_cast<char*>(&header_bytes), kLengthBytes, 0);
-  if (header_bytes > kMaxHeaderBytes || header_bytes > reader.size() - kLengthBytes) {
+  if (header_bytes > kMaxSafetensorsHeader || header_bytes > reader.size() - kLengthBytes) {
     io::throw_bad_file("load_safetensors", label, "Not a safetensors file: its header has ",
-                       header_bytes, " bytes, expected at most ", kMaxHeaderBytes, " and the ",
-                       reader.size(), " bytes of the file.");
+                       header_bytes, " bytes, expected at most ", kMaxSafetensorsHeader,
+                       " and the ", reader.size(), " bytes of the file.");
   }
   std::string text(header_bytes, '\0');
   reader.read(text.data(), header_bytes, kLengthBytes);

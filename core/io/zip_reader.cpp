@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kMaxComment = 65535;
 constexpr uint64_t kMaxDirectoryBytes = 100'000'000;
-constexpr size_t kChunk = size_t{1} << 16;
+constexpr size_t kInflatedBytes = size_t{1} << 16;
 // Deflated data grow by no more than this, and a little for a first byte.
 constexpr uint64_t kMaxRatio = 1032;
 constexpr int kRawInflate = -MAX_WBITS;
@@ -229,7 +229,7 @@ class MemberReader final : public Reader {
 class Inflater {
  public:
   Inflater(Reader& archive, const ZipMember& member)
-      : archive_(archive), member_(member), input_(kChunk, '\0') {
+      : archive_(archive), member_(member), input_(kInflatedBytes, '\0') {
     if (inflateInit2(&stream_, kRawInflate) != Z_OK) {
       fail(archive_, member_.name, " cannot be inflated.");
     }
@@ -262,7 +262,7 @@ class Inflater {
   bool used_up() const { return stream_.avail_in == 0 && read_ == member_.stored_bytes; }
 
   void refill() {
-    const size_t n = std::min<uint64_t>(kChunk, member_.stored_bytes - read_);
+    const size_t n = std::min<uint64_t>(kInflatedBytes, member_.stored_bytes - read_);
     archive_.read(input_.data(), n, member_.offset + read_);
     read_ += n;
     stream_.next_in = reinterpret_cast<Bytef*>(input_.data());
@@ -278,7 +278,7 @@ class Inflater {
 
 void MemberReader::inflate_to(char* data, size_t count, size_t offset) {
   Inflater inflater(*archive_, member_);
-  std::string skipped(std::min(kChunk, offset), '\0');
+  std::string skipped(std::min(kInflatedBytes, offset), '\0');
   for (size_t done = 0; done < offset;) {
     const size_t n = std::min(skipped.size(), offset - done);
     inflater.take(skipped.data(), n);

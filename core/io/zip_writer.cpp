@@ -14,12 +14,12 @@
 namespace mlx::core::io {
 namespace {
 
-constexpr size_t kChunk = size_t{1} << 18;
+constexpr size_t kDeflatedBytes = size_t{1} << 18;
 // 1 January 1980, the earliest there is: the same arrays give the same bytes.
 constexpr uint32_t kTime = 0x00210000;
 // What .npy files are made of begins at multiples of this, and so do they: a
 // reader can map the arrays.
-constexpr uint16_t kAlignment = 64;
+constexpr uint16_t kZipAlignment = 64;
 // The extra fields of a member: its sizes, and the alignment without the zeros.
 constexpr uint16_t kExtraBytes = 20 + 6;
 constexpr int kRawDeflate = -MAX_WBITS;
@@ -40,7 +40,8 @@ void append_common(std::string& bytes, const ZipMember& member, bool has_sizes) 
 std::string local_header(const ZipMember& member) {
   const uint64_t before =
       member.header_offset + zip::kLocalHeaderBytes + member.name.size() + kExtraBytes;
-  const auto zeros = static_cast<uint16_t>((kAlignment - before % kAlignment) % kAlignment);
+  const auto zeros =
+      static_cast<uint16_t>((kZipAlignment - before % kZipAlignment) % kZipAlignment);
   std::string bytes;
   append_number(bytes, zip::kLocalHeader);
   append_common(bytes, member, false);
@@ -51,8 +52,8 @@ std::string local_header(const ZipMember& member) {
   append_number<uint64_t>(bytes, 0);
   append_number<uint64_t>(bytes, 0);
   append_number(bytes, zip::kExtraAlignment);
-  append_number<uint16_t>(bytes, sizeof kAlignment + zeros);
-  append_number(bytes, kAlignment);
+  append_number<uint16_t>(bytes, sizeof kZipAlignment + zeros);
+  append_number(bytes, kZipAlignment);
   return bytes.append(zeros, '\0');
 }
 
@@ -117,7 +118,7 @@ std::string end_of_archive(uint64_t members, uint64_t directory_bytes, uint64_t 
 class ZipWriter::Member final : public Writer {
  public:
   Member(ZipWriter& zip, ZipMember member)
-      : zip_(zip), member_(std::move(member)), chunk_(kChunk, '\0') {
+      : zip_(zip), member_(std::move(member)), chunk_(kDeflatedBytes, '\0') {
     if (member_.is_deflated &&
         deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, kRawDeflate, kMemoryLevel,
                      Z_DEFAULT_STRATEGY) != Z_OK) {
@@ -134,7 +135,7 @@ class ZipWriter::Member final : public Writer {
 
   void write(const char* data, size_t count) override {
     while (count > 0) {
-      const size_t n = std::min(count, kChunk);
+      const size_t n = std::min(count, kDeflatedBytes);
       const auto* bytes = reinterpret_cast<const Bytef*>(data);
       member_.crc = static_cast<uint32_t>(crc32_z(member_.crc, bytes, n));
       member_.bytes += n;
@@ -169,9 +170,9 @@ class ZipWriter::Member final : public Writer {
   void run_deflate(int flush) {
     do {
       stream_.next_out = reinterpret_cast<Bytef*>(chunk_.data());
-      stream_.avail_out = static_cast<uInt>(kChunk);
+      stream_.avail_out = static_cast<uInt>(kDeflatedBytes);
       deflate(&stream_, flush);
-      put(chunk_.data(), kChunk - stream_.avail_out);
+      put(chunk_.data(), kDeflatedBytes - stream_.avail_out);
     } while (stream_.avail_out == 0);
   }
 

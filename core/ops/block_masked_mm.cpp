@@ -6,6 +6,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/ops/linalg_matrices.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/matmul_ops.h"
@@ -15,7 +16,7 @@
 namespace mlx::core {
 namespace {
 
-constexpr std::string_view kName = "block_masked_mm";
+constexpr std::string_view kBlockMaskedName = "block_masked_mm";
 
 ShapeElem blocks_in(ShapeElem size, int block) { return (size + block - 1) / block; }
 
@@ -27,7 +28,7 @@ Type infer_block_masked_mm(Inputs in, const Attrs&) {
   return {std::move(shape), in[0].dtype()};
 }
 
-array adjoint(const array& x, Stream s) { return swapaxes(x, -1, -2, s); }
+using linalg::adjoint;
 
 // Lets all blocks of a matrix through.
 array open_mask(ShapeElem rows, ShapeElem columns, int block, Stream s) {
@@ -91,15 +92,15 @@ array checked_mask(const std::optional<array>& mask, ShapeElem rows, ShapeElem c
                    Dtype dtype, Stream s) {
   if (!mask) return open_mask(rows, columns, block, s);
   const Shape expected{blocks_in(rows, block), blocks_in(columns, block)};
-  require(mask->ndim() >= 2, "[", kName, "] Mask: got shape ", mask->shape(),
+  require(mask->ndim() >= 2, "[", kBlockMaskedName, "] Mask: got shape ", mask->shape(),
           ", expected at least 2 axes.");
   Shape shape = batch_of(*mask);
   shape.insert(shape.end(), expected.begin(), expected.end());
   for (int axis : {-2, -1}) {
-    require(mask->shape(axis) == 1 || mask->shape(axis) == shape.end()[axis], "[", kName,
+    require(mask->shape(axis) == 1 || mask->shape(axis) == shape.end()[axis], "[", kBlockMaskedName,
             "] Mask: got shape ", mask->shape(), ", expected ", expected, " blocks.");
   }
-  require(!issubdtype(mask->dtype(), complexfloating), "[", kName,
+  require(!issubdtype(mask->dtype(), complexfloating), "[", kBlockMaskedName,
           "] Mask: got complex64, expected bool or real numbers.");
   return broadcast_to(mask->dtype() == bool_ ? *mask : astype(*mask, dtype, s), shape, s);
 }
@@ -115,14 +116,14 @@ constinit const Op kBlockMaskedMm{.name = "BlockMaskedMM",
 array block_masked_mm(array a, array b, int block_size, std::optional<array> mask_out,
                       std::optional<array> mask_lhs, std::optional<array> mask_rhs,
                       StreamOrDevice s) {
-  require(block_size == 32 || block_size == 64, "[", kName, "] Block size: got ", block_size,
-          ", expected 32 or 64.");
+  require(block_size == 32 || block_size == 64, "[", kBlockMaskedName, "] Block size: got ",
+          block_size, ", expected 32 or 64.");
   const Stream stream = to_stream(std::move(s));
-  const auto [left, right, vectors] = as_matrices(kName, a, b, stream);
+  const auto [left, right, vectors] = as_matrices(kBlockMaskedName, a, b, stream);
   const Dtype dtype = result_type(a, b);
-  require(issubdtype(dtype, floating), "[", kName, "] Dtype: got ", a.dtype(), " and ", b.dtype(),
-          ", expected a real floating-point result.");
-  check_product(kName, left, right);
+  require(issubdtype(dtype, floating), "[", kBlockMaskedName, "] Dtype: got ", a.dtype(), " and ",
+          b.dtype(), ", expected a real floating-point result.");
+  check_product(kBlockMaskedName, left, right);
   const ShapeElem m = left.shape(-2), k = left.shape(-1), n = right.shape(-1);
   const array product = make_node(kBlockMaskedMm,
                                   {astype(left, dtype, stream), astype(right, dtype, stream),

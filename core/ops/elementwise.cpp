@@ -8,12 +8,11 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/graph/tile_program.h"
 #include "mlx/core/ops/creation.h"
+#include "mlx/core/ops/dtype_rules.h"
 #include "mlx/core/ops/elementwise_ops.h"
 
 namespace mlx::core {
 namespace {
-
-bool is_integer(Dtype dtype) { return dtype == bool_ || issubdtype(dtype, integer); }
 
 // The one input dtype that decides: conditions of a select do not count.
 Dtype promoted(Inputs inputs) {

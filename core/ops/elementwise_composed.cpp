@@ -3,14 +3,12 @@
 #include <cmath>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/ops/dtype_rules.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/shape.h"
 
 namespace mlx::core {
 namespace {
-
-bool is_integer(Dtype dtype) { return dtype == bool_ || issubdtype(dtype, integer); }
-Dtype at_least_float(Dtype dtype) { return issubdtype(dtype, inexact) ? dtype : float32; }
 
 // The dtype of real constants beside arrays of this dtype.
 Dtype real_dtype(Dtype dtype) {

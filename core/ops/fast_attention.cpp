@@ -186,40 +186,41 @@ constinit const Op kAttentionGrad{.name = "ScaledDotProductAttentionVJP",
 namespace fast {
 namespace {
 
-constexpr const char* kName = "scaled_dot_product_attention";
+constexpr const char* kAttentionName = "scaled_dot_product_attention";
 
 void check_shapes(const array& q, const array& k, const array& v) {
   for (const array* x : {&q, &k, &v}) {
-    require(x->ndim() == 4, "[", kName, "] Wrong number of axes: got shape ", x->shape(),
+    require(x->ndim() == 4, "[", kAttentionName, "] Wrong number of axes: got shape ", x->shape(),
             ", expected [batch, heads, length, size].");
   }
-  require(k.shape(0) == q.shape(0) && v.shape(0) == q.shape(0), "[", kName,
+  require(k.shape(0) == q.shape(0) && v.shape(0) == q.shape(0), "[", kAttentionName,
           "] Batches differ: got shapes ", q.shape(), ", ", k.shape(), " and ", v.shape(), ".");
-  require(k.shape(3) == q.shape(3), "[", kName, "] Sizes of queries and keys differ: got shapes ",
-          q.shape(), " and ", k.shape(), ", expected the same last axis.");
-  require(k.shape(1) == v.shape(1) && k.shape(2) == v.shape(2), "[", kName,
+  require(k.shape(3) == q.shape(3), "[", kAttentionName,
+          "] Sizes of queries and keys differ: got shapes ", q.shape(), " and ", k.shape(),
+          ", expected the same last axis.");
+  require(k.shape(1) == v.shape(1) && k.shape(2) == v.shape(2), "[", kAttentionName,
           "] Keys and values differ: got shapes ", k.shape(), " and ", v.shape(),
           ", expected the same heads and lengths.");
-  require(k.shape(1) > 0 && q.shape(1) % k.shape(1) == 0, "[", kName,
+  require(k.shape(1) > 0 && q.shape(1) % k.shape(1) == 0, "[", kAttentionName,
           "] Heads of queries and keys do not fit: got ", q.shape(1), " and ", k.shape(1),
           ", expected a multiple.");
 }
 
 // A cast that only widens what the caller gave.
 array fitted(const char* what, const array& x, Dtype dtype, Stream s) {
-  require(promote_types(x.dtype(), dtype) == dtype, "[", kName, "] Dtype of the ", what, ": got ",
-          x.dtype(), ", which does not promote to ", dtype, ".");
+  require(promote_types(x.dtype(), dtype) == dtype, "[", kAttentionName, "] Dtype of the ", what,
+          ": got ", x.dtype(), ", which does not promote to ", dtype, ".");
   return astype(x, dtype, s);
 }
 
 array fitted_mask(const array& mask, const Shape& scores, Dtype dtype, Stream s) {
-  require(mask.ndim() <= 4, "[", kName, "] Wrong number of axes of the mask: got ", mask.ndim(),
-          ", expected at most 4.");
+  require(mask.ndim() <= 4, "[", kAttentionName, "] Wrong number of axes of the mask: got ",
+          mask.ndim(), ", expected at most 4.");
   bool broadcasts = true;
   for (int i = 1; i <= static_cast<int>(mask.ndim()); ++i) {
     broadcasts &= mask.shape(-i) == 1 || mask.shape(-i) == scores[static_cast<size_t>(4 - i)];
   }
-  require(broadcasts, "[", kName, "] Wrong shape of the mask: got ", mask.shape(),
+  require(broadcasts, "[", kAttentionName, "] Wrong shape of the mask: got ", mask.shape(),
           ", expected one that broadcasts to ", scores, ".");
   array out = mask.dtype() == bool_ ? mask : fitted("mask", mask, dtype, s);
   std::vector<int> missing(4 - mask.ndim());
@@ -235,14 +236,15 @@ array scaled_dot_product_attention(const array& queries, const array& keys, cons
                                    bool, StreamOrDevice s) {
   check_shapes(queries, keys, values);
   const Dtype dtype = result_type({queries, keys, values});
-  require(issubdtype(dtype, floating), "[", kName, "] Unsupported dtype: got ", dtype,
+  require(issubdtype(dtype, floating), "[", kAttentionName, "] Unsupported dtype: got ", dtype,
           ", expected a floating one.");
   const bool causal = mask_mode == "causal";
-  require(causal || mask_mode.empty() || mask_mode == "array", "[", kName,
+  require(causal || mask_mode.empty() || mask_mode == "array", "[", kAttentionName,
           "] Unknown mask mode: got '", mask_mode, "', expected '', 'causal' or 'array'.");
-  require(!(causal && mask_arr), "[", kName,
+  require(!(causal && mask_arr), "[", kAttentionName,
           "] Mask mode 'causal' with an array: expected one or the other.");
-  require(mask_mode != "array" || mask_arr, "[", kName, "] Mask mode 'array' without an array.");
+  require(mask_mode != "array" || mask_arr, "[", kAttentionName,
+          "] Mask mode 'array' without an array.");
 
   const Stream stream = to_stream(std::move(s));
   Arrays inputs;
@@ -252,7 +254,7 @@ array scaled_dot_product_attention(const array& queries, const array& keys, cons
     inputs.push_back(fitted_mask(*mask_arr, scores, dtype, stream));
   }
   if (sinks) {
-    require(sinks->shape() == Shape{queries.shape(1)}, "[", kName,
+    require(sinks->shape() == Shape{queries.shape(1)}, "[", kAttentionName,
             "] Wrong shape of the sinks: got ", sinks->shape(), ", expected (", queries.shape(1),
             ").");
     inputs.push_back(expand_dims(fitted("sinks", *sinks, dtype, stream), 0, stream));

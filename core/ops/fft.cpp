@@ -1,11 +1,10 @@
 #include "mlx/core/fft.h"
 
-#include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <string_view>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/fft_ops.h"
@@ -99,25 +98,10 @@ constexpr Request kIfftn{"ifftn", FftKind::complex, true};
 constexpr Request kRfftn{"rfftn", FftKind::from_real, false};
 constexpr Request kIrfftn{"irfftn", FftKind::to_real, true};
 
-std::vector<int> all_axes(const array& a) {
-  std::vector<int> axes(a.ndim());
-  std::iota(axes.begin(), axes.end(), 0);
-  return axes;
-}
-
-std::vector<int> checked_axes(const array& a, std::vector<int> axes, std::string_view op) {
-  const int ndim = static_cast<int>(a.ndim());
-  for (int& axis : axes) {
-    if (axis < -ndim || axis >= ndim) {
-      throw std::out_of_range(
-          concat("[", op, "] Axis out of range: got ", axis, " for an array of ", ndim, " axes."));
-    }
-    if (axis < 0) axis += ndim;
-  }
-  std::vector<int> sorted = axes;
-  std::sort(sorted.begin(), sorted.end());
-  require(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end(), "[", op,
-          "] The same axis twice: expected each of the axes once.");
+// The axes in the order given, none twice.
+std::vector<int> checked_order(const array& a, std::vector<int> axes, std::string_view op) {
+  checked_axes(axes, a, op);
+  for (int& axis : axes) axis = checked_axis(axis, a, op);
   return axes;
 }
 
@@ -135,7 +119,7 @@ array transform(const Request& request, const array& a, const Shape& sizes, std:
                 FFTNorm norm, StreamOrDevice s) {
   require(sizes.size() == axes.size(), "[", request.op, "] Sizes and axes do not fit: got ",
           sizes.size(), " sizes for ", axes.size(), " axes.");
-  axes = checked_axes(a, std::move(axes), request.op);
+  axes = checked_order(a, std::move(axes), request.op);
   if (axes.empty()) return a;
   const Stream stream = to_stream(std::move(s));
   const bool from_real = request.kind == FftKind::from_real;
@@ -158,7 +142,7 @@ array transform(const Request& request, const array& a, const Shape& sizes, std:
 array transform(const Request& request, const array& a, const std::vector<int>& axes, FFTNorm norm,
                 StreamOrDevice s) {
   Shape sizes;
-  for (const int axis : checked_axes(a, axes, request.op)) sizes.push_back(a.shape(axis));
+  for (const int axis : checked_order(a, axes, request.op)) sizes.push_back(a.shape(axis));
   if (request.kind == FftKind::to_real && !sizes.empty()) sizes.back() = 2 * (sizes.back() - 1);
   return transform(request, a, sizes, axes, norm, std::move(s));
 }
@@ -167,7 +151,7 @@ enum class Shift { forward, back };
 
 array shifted(const array& a, const std::vector<int>& axes, Shift direction, std::string_view op,
               StreamOrDevice s) {
-  const std::vector<int> checked = checked_axes(a, axes, op);
+  const std::vector<int> checked = checked_order(a, axes, op);
   if (checked.empty()) return a;
   Shape shifts;
   for (const int axis : checked) {

@@ -5,6 +5,7 @@
 #include "mlx/core/graph/node.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/linalg_matrices.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/matmul_ops.h"
@@ -24,7 +25,7 @@ array product(Arrays inputs, ShapeElem count, Stream s) {
   return make_node(kGatherMm, std::move(inputs), Attrs(GatherMmAttrs{count}), s);
 }
 
-array adjoint(const array& x, Stream s) { return swapaxes(x, -1, -2, s); }
+using linalg::adjoint;
 
 Arrays vjp_gather_mm(const VjpArgs& args) {
   const Stream s = args.stream;

@@ -8,6 +8,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/indexing_ops.h"
 #include "mlx/core/ops/shape.h"
@@ -15,8 +16,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 // The cotangents of an array (input 0) and its indices (the others).
 template <typename OfArray>

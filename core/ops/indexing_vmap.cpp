@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
@@ -15,8 +16,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 /// The index arrays of a gather or scatter.
 struct Indices {
@@ -31,15 +30,6 @@ Arrays indices_in_front(const VmapArgs& args, size_t first, size_t end) {
     indices.push_back(repeated_in_front(args, i));
   }
   return indices;
-}
-
-bool any_mapped(const VmapArgs& args, size_t first, size_t end) {
-  for (size_t i = first; i < end; ++i) {
-    if (is_mapped(args, i)) {
-      return true;
-    }
-  }
-  return false;
 }
 
 // Indices with the mapped axis in front, for an array that has it in front too.

@@ -4,6 +4,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
@@ -15,8 +16,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 // The part [begin, end) of one axis.
 array part(const array& a, int axis, ShapeElem begin, ShapeElem end, StreamOrDevice s) {

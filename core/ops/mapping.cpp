@@ -15,6 +15,13 @@ ShapeElem mapped_size(const VmapArgs& args) {
   return args.inputs[input].shape(args.axes[input]);
 }
 
+bool any_mapped(const VmapArgs& args, size_t begin, size_t end) {
+  for (size_t i = begin; i < end; ++i) {
+    if (is_mapped(args, i)) return true;
+  }
+  return false;
+}
+
 array repeated(const array& x, ShapeElem size, Stream s) {
   return broadcast_to(expand_dims(x, 0, s), behind_mapped(size, x.shape()), s);
 }

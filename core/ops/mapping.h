@@ -11,6 +11,8 @@ namespace mlx::core {
 
 ShapeElem mapped_size(const VmapArgs& args);
 inline bool is_mapped(const VmapArgs& args, size_t input) { return args.axes[input] >= 0; }
+/// Whether any of the inputs [begin, end) is.
+bool any_mapped(const VmapArgs& args, size_t begin, size_t end);
 
 /// `x` repeated `size` times along a new first axis.
 array repeated(const array& x, ShapeElem size, Stream s);

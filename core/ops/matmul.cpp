@@ -6,9 +6,11 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/ops/linalg_matrices.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul_ops.h"
 #include "mlx/core/ops/reduce.h"
@@ -16,8 +18,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 // ---- matmul
 
@@ -31,16 +31,15 @@ Type infer_product(std::string_view name, const array& a, const array& b) {
 
 Type infer_matmul(Inputs in, const Attrs&) { return infer_product("matmul", in[0], in[1]); }
 
-// The Hermitian transpose of the matrices.
-array adjoint(const array& x, StreamOrDevice s) { return conjugate(swapaxes(x, -1, -2, s), s); }
+using linalg::adjoint;
 
 // d(ab) = da b + a db: the cotangents are g b* and a* g, summed over the batch
 // axes along which the input was broadcast.
-array left_cotangent(const array& g, const array& a, const array& b, StreamOrDevice s) {
+array left_cotangent(const array& g, const array& a, const array& b, Stream s) {
   return sum_to(matmul(g, adjoint(b, s), s), a.shape(), s);
 }
 
-array right_cotangent(const array& g, const array& a, const array& b, StreamOrDevice s) {
+array right_cotangent(const array& g, const array& a, const array& b, Stream s) {
   const bool folds = b.ndim() == 2 && a.ndim() > 2;
   if (!folds) {
     return sum_to(matmul(adjoint(a, s), g, s), b.shape(), s);

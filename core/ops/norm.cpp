@@ -1,10 +1,10 @@
 // Norms of vectors and matrices.
 
 #include <cmath>
-#include <numeric>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/linalg.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/linalg_ops.h"
 #include "mlx/core/ops/reduce.h"
@@ -13,27 +13,20 @@
 namespace mlx::core::linalg {
 namespace {
 
-using Axes = std::vector<int>;
-
-Axes all_axes(const array& a) {
-  Axes axes(a.ndim());
-  std::iota(axes.begin(), axes.end(), 0);
-  return axes;
-}
-
 // Sizes of the elements, in the dtype of the norm.
 array magnitudes(const array& a, Stream s) {
   if (a.dtype() == complex64) return abs(a, s);
   return abs(issubdtype(a.dtype(), inexact) ? a : astype(a, float32, s), s);
 }
 
-array root_of_squares(const array& a, const Axes& axes, bool keepdims, Stream s) {
+array root_of_squares(const array& a, const std::vector<int>& axes, bool keepdims, Stream s) {
   if (a.dtype() == complex64) return root_of_squares(abs(a, s), axes, keepdims, s);
   const array x = issubdtype(a.dtype(), inexact) ? a : astype(a, float32, s);
   return sqrt(sum(square(x, s), axes, keepdims, s), s);
 }
 
-array vector_norm(const array& a, double ord, const Axes& axes, bool keepdims, Stream s) {
+array vector_norm(const array& a, double ord, const std::vector<int>& axes, bool keepdims,
+                  Stream s) {
   const array x = magnitudes(a, s);
   if (std::isinf(ord)) return ord > 0 ? max(x, axes, keepdims, s) : min(x, axes, keepdims, s);
   if (ord == 0) {
@@ -46,10 +39,10 @@ array vector_norm(const array& a, double ord, const Axes& axes, bool keepdims, S
 }
 
 // The singular values of the matrices in two axes, which become the last one.
-array singular_values(const array& a, const Axes& axes, Stream s) {
+array singular_values(const array& a, const std::vector<int>& axes, Stream s) {
   const int first = normalize_axis_index(axes[0], static_cast<int>(a.ndim()), "[linalg::norm] ");
   const int second = normalize_axis_index(axes[1], static_cast<int>(a.ndim()), "[linalg::norm] ");
-  Axes order;
+  std::vector<int> order;
   for (int d = 0; d < static_cast<int>(a.ndim()); ++d) {
     if (d != first && d != second) order.push_back(d);
   }
@@ -61,7 +54,7 @@ array singular_values(const array& a, const Axes& axes, Stream s) {
   return issubdtype(a.dtype(), floating) ? astype(values, a.dtype(), s) : values;
 }
 
-array with_axes_kept(const array& x, Axes axes, bool keepdims, size_t rank, Stream s) {
+array with_axes_kept(const array& x, std::vector<int> axes, bool keepdims, size_t rank, Stream s) {
   if (!keepdims) return x;
   for (int& axis : axes) axis = normalize_axis_index(axis, static_cast<int>(rank));
   return expand_dims(x, axes, s);
@@ -73,11 +66,13 @@ array extreme_sum(const array& a, int summed, int other, bool largest, bool keep
   const array sums = sum(magnitudes(a, s), summed, true, s);
   const array extreme = largest ? max(sums, other, true, s) : min(sums, other, true, s);
   if (keepdims) return extreme;
-  return squeeze(extreme,
-                 Axes{normalize_axis_index(summed, rank), normalize_axis_index(other, rank)}, s);
+  return squeeze(
+      extreme,
+      std::vector<int>{normalize_axis_index(summed, rank), normalize_axis_index(other, rank)}, s);
 }
 
-array matrix_norm(const array& a, double ord, const Axes& axes, bool keepdims, Stream s) {
+array matrix_norm(const array& a, double ord, const std::vector<int>& axes, bool keepdims,
+                  Stream s) {
   if (std::abs(ord) == 1) return extreme_sum(a, axes[0], axes[1], ord > 0, keepdims, s);
   if (std::isinf(ord)) return extreme_sum(a, axes[1], axes[0], ord > 0, keepdims, s);
   require(std::abs(ord) == 2, "[linalg::norm] Order of a matrix norm: got ", ord,
@@ -87,8 +82,8 @@ array matrix_norm(const array& a, double ord, const Axes& axes, bool keepdims, S
   return with_axes_kept(out, axes, keepdims, a.ndim(), s);
 }
 
-array matrix_norm(const array& a, const std::string& ord, const Axes& axes, bool keepdims,
-                  Stream s) {
+array matrix_norm(const array& a, const std::string& ord, const std::vector<int>& axes,
+                  bool keepdims, Stream s) {
   require(axes.size() == 2, "[linalg::norm] Order \"", ord, "\" is for matrices: got ", axes.size(),
           " axes, expected 2.");
   if (ord == "f" || ord == "fro") return root_of_squares(a, axes, keepdims, s);
@@ -102,7 +97,7 @@ array matrix_norm(const array& a, const std::string& ord, const Axes& axes, bool
 
 array norm(const array& a, const double ord, const std::optional<std::vector<int>>& axis,
            bool keepdims, StreamOrDevice s) {
-  const Axes axes = axis.value_or(all_axes(a));
+  const std::vector<int> axes = axis.value_or(all_axes(a));
   require(axes.size() == 1 || axes.size() == 2, "[linalg::norm] Number of axes: got ", axes.size(),
           ", expected 1 for vectors or 2 for matrices.");
   const Stream stream = to_stream(std::move(s));
@@ -110,7 +105,7 @@ array norm(const array& a, const double ord, const std::optional<std::vector<int
                           : matrix_norm(a, ord, axes, keepdims, stream);
 }
 array norm(const array& a, const double ord, int axis, bool keepdims, StreamOrDevice s) {
-  return norm(a, ord, Axes{axis}, keepdims, std::move(s));
+  return norm(a, ord, std::vector<int>{axis}, keepdims, std::move(s));
 }
 
 array norm(const array& a, const std::string& ord, const std::optional<std::vector<int>>& axis,
@@ -118,7 +113,7 @@ array norm(const array& a, const std::string& ord, const std::optional<std::vect
   return matrix_norm(a, ord, axis.value_or(all_axes(a)), keepdims, to_stream(std::move(s)));
 }
 array norm(const array& a, const std::string& ord, int axis, bool keepdims, StreamOrDevice s) {
-  return norm(a, ord, Axes{axis}, keepdims, std::move(s));
+  return norm(a, ord, std::vector<int>{axis}, keepdims, std::move(s));
 }
 
 array norm(const array& a, const std::optional<std::vector<int>>& axis, bool keepdims,
@@ -130,7 +125,7 @@ array norm(const array& a, const std::optional<std::vector<int>>& axis, bool kee
   return root_of_squares(a, *axis, keepdims, stream);
 }
 array norm(const array& a, int axis, bool keepdims, StreamOrDevice s) {
-  return norm(a, Axes{axis}, keepdims, std::move(s));
+  return norm(a, std::vector<int>{axis}, keepdims, std::move(s));
 }
 
 }  // namespace mlx::core::linalg

@@ -155,12 +155,6 @@ Arrays vjp_gather_qmm(const VjpArgs& args) {
 
 // ---- vmap
 
-bool any_mapped(const VmapArgs& args, size_t begin, size_t end) {
-  return std::any_of(args.axes.begin() + static_cast<std::ptrdiff_t>(begin),
-                     args.axes.begin() + static_cast<std::ptrdiff_t>(end),
-                     [](int axis) { return axis >= 0; });
-}
-
 // The packed matrix and what belongs to it share their batch axes.
 Arrays matrix_in_front(const VmapArgs& args, size_t end, size_t axes) {
   Arrays out;

@@ -2,22 +2,12 @@
 
 // The axes of reductions, and other rules that reductions share.
 
-#include <string_view>
 #include <vector>
 
-#include "mlx/core/array.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/utils.h"
 
 namespace mlx::core {
-
-std::vector<int> all_axes(const array& a);
-
-/// A non-negative axis. Errors: std::out_of_range.
-int checked_axis(int axis, const array& a, std::string_view op);
-
-/// The axes sorted and non-negative. Errors: std::out_of_range,
-/// std::invalid_argument for an axis given twice.
-std::vector<int> checked_axes(const std::vector<int>& axes, const array& a, std::string_view op);
 
 Shape reduced_shape(const Shape& shape, const std::vector<int>& axes, bool keepdims);
 
@@ -28,10 +18,6 @@ int64_t reduced_count(const array& a, const std::vector<int>& axes);
 /// step, for the way back, is that of transpose(a, kept_axes_first(a, axes)).
 array reduced_last(const array& a, const std::vector<int>& axes, Stream s);
 std::vector<int> kept_axes_first(const array& a, const std::vector<int>& axes);
-
-Dtype at_least_float(Dtype dtype);
-/// What sums of floats are computed in: half types would overflow.
-Dtype accumulating(Dtype dtype);
 
 }  // namespace mlx::core
 

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
@@ -14,8 +15,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 Type infer_scan(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
 

@@ -5,6 +5,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/indexing.h"
@@ -15,8 +16,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 Type infer_like_first(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
 

@@ -5,6 +5,7 @@
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/elementwise_ops.h"
+#include "mlx/core/ops/linalg_matrices.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/matmul.h"
 #include "mlx/core/ops/matmul_ops.h"
@@ -33,7 +34,7 @@ Type infer_segmented_mm_left(Inputs in, const Attrs&) {
   return {matrix_shape(std::move(batch), in[0].shape(-2), in[1].shape(-2)), in[0].dtype()};
 }
 
-array adjoint(const array& x, Stream s) { return swapaxes(x, -1, -2, s); }
+using linalg::adjoint;
 
 array made(const Op& op, Arrays inputs, Stream s) {
   return make_node(op, std::move(inputs), Attrs(), s);

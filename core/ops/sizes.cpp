@@ -22,9 +22,9 @@ double count_along(const Shape& shape, const CountAttrs& attrs) {
   return attrs.inverted ? 1.0 / count : count;
 }
 
-Type infer(Inputs, const Attrs& attrs) { return {Shape{}, attrs.get<CountAttrs>().dtype}; }
+Type infer_count(Inputs, const Attrs& attrs) { return {Shape{}, attrs.get<CountAttrs>().dtype}; }
 
-void run(const KernelArgs& args) {
+void run_count(const KernelArgs& args) {
   const double count = count_along(args.inputs[0].shape(), args.attrs.get<CountAttrs>());
   array& out = args.outputs[0];
   out.set_data(allocator::malloc(out.nbytes()));
@@ -32,7 +32,7 @@ void run(const KernelArgs& args) {
 }
 
 // The mapped axis does not count.
-Mapped vmap(const VmapArgs& args) {
+Mapped vmap_count(const VmapArgs& args) {
   CountAttrs attrs = args.attrs.get<CountAttrs>();
   attrs.axes = behind_mapped(attrs.axes);
   return {{make_node(kNumberOfElements, {in_front(args, 0)}, Attrs(std::move(attrs)), args.stream)},
@@ -42,7 +42,7 @@ Mapped vmap(const VmapArgs& args) {
 }  // namespace
 
 constinit const Op kNumberOfElements{
-    .name = "NumberOfElements", .infer = infer, .vmap = vmap, .run = run};
+    .name = "NumberOfElements", .infer = infer_count, .vmap = vmap_count, .run = run_count};
 
 array number_of_elements(const array& a, std::vector<int> axes, bool inverted, Dtype dtype,
                          StreamOrDevice s) {

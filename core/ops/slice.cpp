@@ -4,6 +4,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/elementwise_ops.h"
@@ -14,8 +15,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
 
 // Python's rules: negative positions count from the end, what lies outside is clipped.
 SliceAttrs normalize(const array& a, const Shape& start, const Shape& stop, const Shape& strides,

@@ -1,6 +1,7 @@
 // Softmax and logsumexp.
 
 #include "mlx/core/ops/creation.h"
+#include "mlx/core/ops/dtype_rules.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduce.h"

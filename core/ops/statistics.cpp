@@ -4,6 +4,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/trace.h"
+#include "mlx/core/ops/dtype_rules.h"
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/reduction_axes.h"

@@ -8,6 +8,7 @@
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
 #include "mlx/core/graph/trace.h"
+#include "mlx/core/ops/axes.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise_ops.h"
 #include "mlx/core/ops/indexing.h"
@@ -18,13 +19,6 @@
 
 namespace mlx::core {
 namespace {
-
-int rank_of(const array& a) { return static_cast<int>(a.ndim()); }
-
-void share(array& out, const array& in, const Strides& strides, int64_t offset = 0) {
-  const size_t span = strided_span(out.shape(), strides);
-  out.copy_shared_buffer(in, strides, layout_flags(out.shape(), strides, span), span, offset);
-}
 
 // ---- transpose
 
@@ -42,7 +36,7 @@ void run_transpose(const KernelArgs& args) {
   for (int axis : args.attrs.get<TransposeAttrs>().axes) {
     strides.push_back(in.strides()[static_cast<size_t>(axis)]);
   }
-  share(args.outputs[0], in, strides);
+  share_strided(args.outputs[0], in, strides);
 }
 
 Arrays vjp_transpose(const VjpArgs& args) {
@@ -118,7 +112,7 @@ void run_broadcast(const KernelArgs& args) {
   for (size_t i = 0; i < in.ndim(); ++i) {
     strides[i + shift] = in.shape()[i] == 1 ? 0 : in.strides()[i];
   }
-  share(out, in, strides);
+  share_strided(out, in, strides);
 }
 
 Arrays vjp_broadcast(const VjpArgs& args) {
@@ -276,16 +270,6 @@ std::vector<int> normalize_axes(const std::vector<int>& axes, int ndim, const ch
 }
 
 namespace {
-
-// As normalize_axis_index, but the axis is an index: std::out_of_range.
-int checked_axis(int axis, const array& a, std::string_view op) {
-  const int ndim = rank_of(a);
-  if (axis < -ndim || axis >= ndim) {
-    throw std::out_of_range(
-        concat("[", op, "] Axis: got ", axis, ", expected one of ", ndim, " dimensions."));
-  }
-  return axis < 0 ? axis + ndim : axis;
-}
 
 // Keeps, merges, drops and adds axes, in a way that shapeless compilation can repeat.
 array merge_axes(const array& a, std::vector<AxisRange> ranges, StreamOrDevice s) {

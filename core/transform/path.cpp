@@ -8,8 +8,6 @@
 namespace mlx::core::detail {
 namespace {
 
-Node* first_result(Node* node) { return node->group == nullptr ? node : node->group->nodes[0]; }
-
 // Depth first with an explicit stack: graphs may be millions deep. Node::mark
 // is the index in `visited_`; it is read only here, before any rule or user
 // code runs that could start an evaluation with marks of its own.

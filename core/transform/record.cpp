@@ -18,13 +18,6 @@
 namespace mlx::core::detail {
 namespace {
 
-using Slot = Recording::Slot;
-using Step = Recording::Step;
-
-const Node* first_result(const Node* node) {
-  return node->group == nullptr ? node : node->group->nodes[0];
-}
-
 size_t result_count(const Node* node) {
   return node->group == nullptr ? 1 : node->group->nodes.size();
 }
@@ -49,7 +42,7 @@ class Recorder {
   Recorder(Inputs inputs, Inputs placeholders, uint64_t begin, bool simplify)
       : inputs_(inputs), begin_(begin), simplify_(simplify) {
     for (const array& placeholder : placeholders) {
-      slots_.emplace(placeholder.node(), static_cast<Slot>(slots_.size()));
+      slots_.emplace(placeholder.node(), static_cast<Recording::Slot>(slots_.size()));
       recording_.inputs.push_back({placeholder.shape(), placeholder.dtype()});
     }
   }
@@ -97,7 +90,7 @@ class Recorder {
     return *at;
   }
 
-  Slot slot_of(const array& x) const { return slots_.at(behind(x).node()); }
+  Recording::Slot slot_of(const array& x) const { return slots_.at(behind(x).node()); }
 
   void find(const array& x) {
     const array& at = behind(x);
@@ -117,7 +110,8 @@ class Recorder {
               " is also captured by the function, where it would stay a constant: use the "
               "argument instead.");
     }
-    const auto slot = static_cast<Slot>(recording_.inputs.size() + recording_.constants.size());
+    const auto slot =
+        static_cast<Recording::Slot>(recording_.inputs.size() + recording_.constants.size());
     const std::string key = simplify_ ? value_key(x) : std::string();
     const auto known = key.empty() ? values_.end() : values_.find(key);
     if (known != values_.end()) {
@@ -148,8 +142,8 @@ class Recorder {
         return;
       }
     }
-    const auto first = static_cast<Slot>(recording_.inputs.size() + recording_.constants.size() +
-                                         recording_.results.size());
+    const auto first = static_cast<Recording::Slot>(
+        recording_.inputs.size() + recording_.constants.size() + recording_.results.size());
     if (may_merge) {
       added_.emplace(hash, Added{recording_.steps.size(), recording_.operands.size(), first});
     }
@@ -172,16 +166,16 @@ class Recorder {
     }
   }
 
-  void give_slots(const Node* node, Slot first) {
+  void give_slots(const Node* node, Recording::Slot first) {
     for (size_t i = 0; i < result_count(node); ++i) {
-      slots_.emplace(result(node, i), first + static_cast<Slot>(i));
+      slots_.emplace(result(node, i), first + static_cast<Recording::Slot>(i));
     }
   }
 
   // Of the op and operands; attributes have no hash.
   size_t hash_of(const Node* node) const {
     size_t hash = std::hash<const void*>()(node->op);
-    for (Slot slot : operands_) {
+    for (Recording::Slot slot : operands_) {
       hash = (hash ^ slot) * 0x9E3779B97F4A7C15u;
     }
     return hash;
@@ -190,11 +184,11 @@ class Recorder {
   struct Added {
     size_t step;
     size_t first_operand;
-    Slot first_result;
+    Recording::Slot first_result;
   };
 
   bool is_same(const Added& added, const Node* node) const {
-    const Step& step = recording_.steps[added.step];
+    const Recording::Step& step = recording_.steps[added.step];
     const auto operands = recording_.operands.begin() + static_cast<ptrdiff_t>(added.first_operand);
     return step.op == node->op && step.stream == node->stream &&
            step.operands == operands_.size() &&
@@ -205,15 +199,15 @@ class Recorder {
   const uint64_t begin_;
   const bool simplify_;
   Recording recording_;
-  std::unordered_map<const Node*, Slot> slots_;
+  std::unordered_map<const Node*, Recording::Slot> slots_;
   /// Scalar constants by value.
-  std::unordered_map<std::string, Slot> values_;
+  std::unordered_map<std::string, Recording::Slot> values_;
   std::unordered_set<const Node*> seen_;
   /// Operations to record, each by its first result.
   std::vector<const Node*> found_;
   std::unordered_multimap<size_t, Added> added_;
   /// Of the node that is being added.
-  std::vector<Slot> operands_;
+  std::vector<Recording::Slot> operands_;
 };
 
 // An array that has a type and nothing else: to evaluate it is an error.

@@ -24,7 +24,7 @@ Shape without_axis(const Shape& shape, int axis) {
 }
 
 // One element of the mapped axis. It has no value and no operation: evaluating it throws.
-array make_placeholder(const array& x, int axis) {
+array mapped_placeholder(const array& x, int axis) {
   array placeholder = make_array(without_axis(x.shape(), axis), x.dtype());
   placeholder.node()->sequence = next_sequence();
   placeholder.set_tracer(true);
@@ -172,7 +172,7 @@ Arrays call_mapped(const ArraysFn& fun, const std::vector<int>& in_axes,
   std::vector<Whole> wholes;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (from[i] >= 0) {
-      arguments[i] = make_placeholder(inputs[i], from[i]);
+      arguments[i] = mapped_placeholder(inputs[i], from[i]);
       placeholders.push_back(arguments[i]);
       wholes.push_back({inputs[i], from[i]});
     }

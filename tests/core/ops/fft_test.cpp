@@ -296,7 +296,7 @@ TEST(Fft, SaysWhatIsWrong) {
             }),
             "[fftn] Sizes and axes do not fit: got 2 sizes for 1 axes.");
   EXPECT_EQ(error_of<std::out_of_range>([&] { fft::fft(a, 2); }),
-            "[fftn] Axis out of range: got 2 for an array of 2 axes.");
+            "[fftn] Axis 2 is out of bounds for an array of 2 dimensions.");
   error_of<std::out_of_range>([&] { fft::fft(array(1.0f)); });
   error_of<std::out_of_range>([&] { fft::fft2(zeros({3})); });
   error_of<std::out_of_range>([&] { fft::fftshift(zeros({3}), {1}); });
