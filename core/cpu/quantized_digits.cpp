@@ -17,12 +17,15 @@ namespace {
 
 // The largest number: the first digit is 127, the others are between -128 and 127.
 constexpr float kMost = 127 * 65536;
-// Below, the value of a step would lose bits.
-constexpr float kSmallest = 1e-30f;
+// Below, steps would lose bits when they meet small scales.
+constexpr float kSmallest = 1e-20f;
 
-// Words that are fetched before they are needed: what the processor foresees by itself is too
-// little for the latency of the last cache.
-constexpr int64_t kAhead = 512;
+// Rows of the matrix that meet x together: fewer, and reading its digits takes longer than
+// multiplying them.
+constexpr int64_t kTogether = 4;
+// Blocks of a row that are fetched before they are needed: what the processor foresees by itself
+// is too little for the latency of the last cache.
+constexpr int64_t kAhead = 64;
 
 #if defined(__x86_64__)
 
@@ -44,23 +47,32 @@ MLX_VNNI inline void write_digit(int8_t* digits, int64_t within, __m512i values)
   }
 }
 
-// The largest magnitude; infinite if there is a NaN.
-MLX_VNNI inline float largest(const float* x, int64_t count) {
+/// What has to be known of a group before its digits are.
+struct GroupContent {
+  float top;  // the largest magnitude; infinite if there is a NaN
+  float sum;
+};
+
+MLX_VNNI inline GroupContent look_at_group(const float* x, int64_t count) {
   __m512 top = _mm512_setzero_ps();
+  __m512d low = _mm512_setzero_pd(), high = low;
   int is_nan = 0;
   for (int64_t i = 0; i < count; i += 16) {
     const __m512 v = _mm512_loadu_ps(x + i);
     is_nan |= _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q);
     top = _mm512_max_ps(top, _mm512_abs_ps(v));
+    low = _mm512_add_pd(low, _mm512_cvtps_pd(_mm512_castps512_ps256(v)));
+    high = _mm512_add_pd(high, _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)));
   }
-  return is_nan != 0 ? HUGE_VALF : _mm512_reduce_max_ps(top);
+  return {is_nan != 0 ? HUGE_VALF : _mm512_reduce_max_ps(top),
+          static_cast<float>(_mm512_reduce_add_pd(_mm512_add_pd(low, high)))};
 }
 
 template <int kBits>
 MLX_VNNI bool write(const DigitRow& to, const float* x, int64_t count, int64_t group) {
-  constexpr int64_t kBlock = kDigitLanes * 32 / kBits, kLaneCodes = 32 / kBits;
-  for (int64_t begin = 0; begin < count; begin += group) {
-    const float top = largest(x + begin, group);
+  constexpr int64_t kBlock = kDigitLanes * 32 / kBits;
+  for (int64_t begin = 0, g = 0; begin < count; begin += group, ++g) {
+    const auto [top, sum] = look_at_group(x + begin, group);
     if (!(top == 0 || (top >= kSmallest && std::isfinite(top)))) return false;
     const __m512 inverse = _mm512_set1_ps(top == 0 ? 0 : kMost / top);
     for (int64_t i = begin; i < begin + group; i += 16) {
@@ -72,7 +84,8 @@ MLX_VNNI bool write(const DigitRow& to, const float* x, int64_t count, int64_t g
         rest = _mm512_srai_epi32(_mm512_sub_epi32(rest, last), 8);
       }
     }
-    std::fill_n(to.steps + begin / kLaneCodes, group / kLaneCodes, top / kMost);
+    to.steps[g] = top / kMost;
+    to.sums[g] = sum;
   }
   return true;
 }
@@ -119,82 +132,87 @@ MLX_VNNI inline __m512 load_some(const void* from, int64_t first, __mmask16 mask
   }
 }
 
-/// Gives each lane of a block the scale of its group.
-template <int kBits, Dtype::Val kDtype>
-class LaneScales {
+/// Where the blocks are that will be needed: all rows that are taken together, then the next ones.
+class Ahead {
  public:
-  MLX_VNNI explicit LaneScales(int64_t group) {
-    alignas(64) int32_t lanes[kDigitLanes];
-    alignas(64) uint8_t bytes[4 * kDigitLanes];
-    for (int l = 0; l < kDigitLanes; ++l) {
-      lanes[l] = static_cast<int32_t>(l * 32 / kBits / group);
-      const auto first = static_cast<uint8_t>(2 * lanes[l]);
-      bytes[4 * l] = bytes[4 * l + 1] = 0x80;  // zero
-      bytes[4 * l + 2] = first;
-      bytes[4 * l + 3] = static_cast<uint8_t>(first + 1);
-    }
-    group_ = _mm512_load_si512(lanes);
-    upper_half_ = _mm512_load_si512(bytes);
-    mask_ = first_lanes(lanes[kDigitLanes - 1] + 1);
-  }
+  Ahead(const uint32_t* words, int64_t row_words, int64_t blocks)
+      : row_words_(row_words),
+        blocks_(blocks),
+        words_(words + kAhead / blocks * kTogether * row_words),
+        block_(kAhead % blocks) {}
 
-  /// From number `first` on, of which `count` may be read.
-  MLX_VNNI __m512 some(const void* scales, int64_t first, int64_t count) const {
-    const __m512 groups = load_some<kDtype>(scales, first, first_lanes(count) & mask_);
-    return _mm512_permutexvar_ps(group_, groups);
+  void fetch(int64_t row) const {
+    _mm_prefetch(words_ + row * row_words_ + block_ * kDigitLanes, _MM_HINT_T0);
   }
-  /// The same where four more may be read: in fewer instructions.
-  MLX_VNNI __m512 all(const void* scales, int64_t first) const {
-    if constexpr (kDtype != Dtype::Val::bfloat16) return some(scales, first, kDigitLanes);
-    int64_t four;
-    __builtin_memcpy(&four, static_cast<const uint16_t*>(scales) + first, sizeof four);
-    return _mm512_castsi512_ps(_mm512_shuffle_epi8(_mm512_set1_epi64(four), upper_half_));
+  void advance() {
+    if (++block_ < blocks_) return;
+    block_ = 0;
+    words_ += kTogether * row_words_;
   }
 
  private:
-  __m512i group_, upper_half_;
-  __mmask16 mask_;
+  int64_t row_words_, blocks_;
+  const uint32_t* words_;
+  int64_t block_;
 };
+
+// The rows [first, first + kTogether) of the matrix; behind the last row comes the last row again.
+template <int kBits, Dtype::Val kDtype>
+MLX_VNNI void dot_rows(const Dot& d, const DigitRow& x,
+                       const QuantizedMatrix::Parameters& parameters, int64_t first) {
+  constexpr int64_t kBlock = kDigitLanes * 32 / kBits;
+  const uint32_t* words[kTogether];
+  int64_t groups[kTogether];
+  __m512 total[kTogether], scales[kTogether];
+#pragma GCC unroll 4
+  for (int64_t r = 0; r < kTogether; ++r) {
+    const int64_t row = std::min(first + r, d.rows - 1);
+    words[r] = d.words + row * d.row_words;
+    groups[r] = row * d.row_groups;
+    total[r] = _mm512_setzero_ps();
+  }
+  Ahead ahead(words[0], d.row_words, d.blocks);
+  const __m128i group_shift = _mm_cvtsi64_si128(__builtin_ctzll(static_cast<uint64_t>(d.group)));
+  // The first element of each lane, as its position behind the first of 16 groups.
+  const __m512i first_block =
+      _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                         _mm512_set1_epi32(32 / kBits));
+  const int64_t span = kDigitLanes * d.group / kBlock;  // blocks of 16 groups
+  for (int64_t group = 0, b = 0; group < d.row_groups; group += kDigitLanes) {
+    const __mmask16 mask = first_lanes(d.row_groups - group);
+    const __m512 steps = _mm512_loadu_ps(x.steps + group), sums = _mm512_loadu_ps(x.sums + group);
+#pragma GCC unroll 4
+    for (int64_t r = 0; r < kTogether; ++r) {
+      const int64_t at = groups[r] + group;
+      scales[r] = _mm512_mul_ps(load_some<kDtype>(parameters.scales, at, mask), steps);
+      total[r] = _mm512_fmadd_ps(load_some<kDtype>(parameters.biases, at, mask), sums, total[r]);
+    }
+    __m512i position = first_block;
+    for (const int64_t end = std::min(b + span, d.blocks); b < end; ++b) {
+      const __m512i lane_group = _mm512_srl_epi32(position, group_shift);
+      position = _mm512_add_epi32(position, _mm512_set1_epi32(kBlock));
+      const int64_t at = b * kDigitLanes;
+      const __mmask16 in_row = first_lanes(d.row_words - at);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < kTogether; ++r) {
+        ahead.fetch(r);
+        const __m512i word = _mm512_maskz_loadu_epi32(in_row, words[r] + at);
+        total[r] = _mm512_fmadd_ps(block_sums<kBits>(word, x.digits + b * kDigits * kBlock),
+                                   _mm512_permutexvar_ps(lane_group, scales[r]), total[r]);
+      }
+      ahead.advance();
+    }
+  }
+#pragma GCC unroll 4
+  for (int64_t r = 0; r < kTogether; ++r) {
+    if (first + r < d.rows) d.out[first + r] = _mm512_reduce_add_ps(total[r]);
+  }
+}
 
 template <int kBits, Dtype::Val kDtype>
 MLX_VNNI void dot(const Dot& d, const DigitRow& x, const QuantizedMatrix::Parameters& parameters) {
-  constexpr int64_t kBlock = kDigitLanes * 32 / kBits;
-  const int group_shift = __builtin_ctzll(static_cast<uint64_t>(d.group));
-  const LaneScales<kBits, kDtype> lane_scales(d.group);
-  const int64_t whole = d.row_words / kDigitLanes, rest = d.row_words % kDigitLanes;
-  for (int64_t row = 0; row < d.rows; ++row) {
-    const uint32_t* words = d.words + row * d.row_words;
-    const int64_t row_groups = row * d.row_groups;
-    __m512 total = _mm512_setzero_ps();
-    // Behind the last row there may be nothing.
-    const int64_t plain = row + 1 < d.rows ? whole : 0;
-    for (int64_t b = 0; b < whole; ++b, words += kDigitLanes) {
-      _mm_prefetch(words + kAhead, _MM_HINT_T0);
-      const __m512 sums = _mm512_mul_ps(
-          block_sums<kBits>(_mm512_loadu_si512(words), x.digits + b * kDigits * kBlock),
-          _mm512_loadu_ps(x.steps + b * kDigitLanes));
-      const int64_t group = (b * kBlock) >> group_shift;
-      const __m512 scale =
-          b < plain ? lane_scales.all(parameters.scales, row_groups + group)
-                    : lane_scales.some(parameters.scales, row_groups + group, d.row_groups - group);
-      total = _mm512_fmadd_ps(sums, scale, total);
-    }
-    if (rest > 0) {
-      const int64_t first_group = (whole * kBlock) >> group_shift;
-      const __m512i word = _mm512_maskz_loadu_epi32(first_lanes(rest), words);
-      const __m512 sums =
-          _mm512_mul_ps(block_sums<kBits>(word, x.digits + whole * kDigits * kBlock),
-                        _mm512_loadu_ps(x.steps + whole * kDigitLanes));
-      const __m512 scale =
-          lane_scales.some(parameters.scales, row_groups + first_group, d.row_groups - first_group);
-      total = _mm512_fmadd_ps(sums, scale, total);
-    }
-    for (int64_t g = 0; g < d.row_groups; g += 16) {
-      const __mmask16 mask = first_lanes(d.row_groups - g);
-      total = _mm512_fmadd_ps(load_some<kDtype>(parameters.biases, row_groups + g, mask),
-                              _mm512_loadu_ps(d.sums + g), total);
-    }
-    d.out[row] = _mm512_reduce_add_ps(total);
+  for (int64_t row = 0; row < d.rows; row += kTogether) {
+    dot_rows<kBits, kDtype>(d, x, parameters, row);
   }
 }
 

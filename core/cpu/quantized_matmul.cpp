@@ -20,20 +20,20 @@ namespace mlx::core::cpu {
 namespace {
 
 // Rows of x up to which unpacking does not pay; for bfloat16 where gemm takes it.
-constexpr int64_t kFewRows = 64;
+constexpr int64_t kPackedRows = 64;
 constexpr int64_t kFewRowsNarrow = 24;
 // Rows of x up to which integers are faster than floats.
-constexpr int64_t kDigitRows = 3;
+constexpr int64_t kDigitRows = 4;
 // Rows of x that are worth tiles.
 constexpr int64_t kTileRows = 5;
 // Rows of the matrix whose scales are prepared together.
 constexpr int64_t kSliceRows = 16;
 // Elements of an unpacked strip: they fit the cache of a core.
-constexpr int64_t kStripElements = 1 << 18;
+constexpr int64_t kUnpackedElements = 1 << 18;
 // Columns of a strip whose columns are not rows of the matrix.
 constexpr int64_t kPieceColumns = 1 << 10;
 // Codes that are worth a thread.
-constexpr int64_t kGrain = 1 << 16;
+constexpr int64_t kPackedGrain = 1 << 16;
 
 int64_t rounded_up(int64_t x, int64_t unit) { return (x + unit - 1) / unit * unit; }
 
@@ -44,7 +44,7 @@ array scratch(int64_t elements, Dtype dtype) {
 }
 
 /// Some rows of x times one of the matrices: out[rows][outer] = x[rows][inner] w.
-struct Product {
+struct PackedProduct {
   const QuantizedMatrix& w;
   int64_t matrix;  ///< which of the batch
   bool transpose;
@@ -62,8 +62,7 @@ struct Product {
 /// Rows of x in the order in which the codes come, and their sums over groups.
 class ArrangedRows {
  public:
-  /// Only the sums if not `arranged`.
-  ArrangedRows(const Product& p, const DotLayout& layout, bool arranged)
+  ArrangedRows(const PackedProduct& p, const DotLayout& layout)
       : blocks_(rounded_up(p.inner, layout.block()) / layout.block()),
         groups_(rounded_up(p.w.groups(), layout.lanes) + layout.lanes),
         columns_(p.rows == 1 ? 1 : rounded_up(p.rows, kDotColumns)),
@@ -72,7 +71,7 @@ class ArrangedRows {
     std::fill_n(storage_.data<float>(), storage_.size(), 0.0f);
     const auto* x = static_cast<const float*>(p.x);
     for (int64_t r = 0; r < p.rows; ++r) {
-      if (arranged) arrange(row(r), x + r * p.inner, p.inner, layout);
+      arrange(row(r), x + r * p.inner, p.inner, layout);
       sum_groups(sums(r), x + r * p.inner, p.w.groups(), p.w.format().group);
     }
   }
@@ -109,36 +108,58 @@ class ArrangedRows {
 /// The same rows as digits, if they have some.
 class DigitRows {
  public:
-  explicit DigitRows(const Product& p)
-      : bits_(p.w.format().bits),
-        blocks_(rounded_up(p.w.row_words(), kDigitLanes) / kDigitLanes),
-        row_(blocks_ * kDigitLanes * 32 / bits_ * 3),
+  explicit DigitRows(const PackedProduct& p)
+      : blocks_(rounded_up(p.w.row_words(), kDigitLanes) / kDigitLanes),
+        groups_(rounded_up(p.w.groups(), kDigitLanes)),
+        row_(blocks_ * kDigitLanes * 32 / p.w.format().bits * 3),
         exist_(p.rows <= kDigitRows && has_digits(code_kind(p.w.format()))),
         digits_(scratch(exist_ ? p.rows * row_ : 0, int8)),
-        steps_(scratch(exist_ ? p.rows * blocks_ * kDigitLanes : 0, float32)) {
+        of_groups_(scratch(exist_ ? p.rows * 2 * groups_ : 0, float32)) {
     std::fill_n(digits_.data<int8_t>(), digits_.size(), int8_t{0});
-    std::fill_n(steps_.data<float>(), steps_.size(), 0.0f);
+    std::fill_n(of_groups_.data<float>(), of_groups_.size(), 0.0f);
     for (int64_t r = 0; exist_ && r < p.rows; ++r) {
       exist_ = write_digits(row(r), static_cast<const float*>(p.x) + r * p.inner, p.inner,
-                            p.w.format().group, bits_);
+                            p.w.format().group, p.w.format().bits);
     }
   }
 
   bool exist() const { return exist_; }
   int64_t blocks() const { return blocks_; }
   DigitRow row(int64_t r) {
-    return {digits_.data<int8_t>() + r * row_, steps_.data<float>() + r * blocks_ * kDigitLanes};
+    float* of_groups = of_groups_.data<float>() + r * 2 * groups_;
+    return {digits_.data<int8_t>() + r * row_, of_groups, of_groups + groups_};
   }
 
  private:
-  int bits_;
-  int64_t blocks_, row_;
+  int64_t blocks_, groups_, row_;
   bool exist_;
-  array digits_, steps_;
+  array digits_, of_groups_;
 };
 
+void multiply_digits(const PackedProduct& p, DigitRows& x) {
+  const int64_t slices = rounded_up(p.outer, kSliceRows) / kSliceRows;
+  const int64_t grain = 1 + kPackedGrain / (kSliceRows * p.inner);
+  parallel_for(slices, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t s = begin; s < end; ++s) {
+      const int64_t first = s * kSliceRows;
+      Dot dot{.words = p.w.words(p.first_row() + first),
+              .row_words = p.w.row_words(),
+              .rows = std::min(kSliceRows, p.outer - first),
+              .group = p.w.format().group,
+              .row_groups = p.w.groups(),
+              .blocks = x.blocks(),
+              .out_stride = p.outer};
+      for (int64_t row = 0; row < p.rows; ++row) {
+        dot.out = static_cast<float*>(p.out) + row * p.outer + first;
+        dot_digits(dot, x.row(row), p.w.parameters(p.first_row() + first), p.w.format().bits);
+      }
+    }
+  });
+}
+
 // Scales and biases of the rows [begin, end), in `parameters`, with `groups` for each row.
-void copy_parameters(Dot& dot, const Product& p, float* parameters, int64_t groups, int64_t begin) {
+void copy_parameters(Dot& dot, const PackedProduct& p, float* parameters, int64_t groups,
+                     int64_t begin) {
   const int64_t first = p.first_row() + begin;
   float* biases = p.w.has_biases() ? parameters + kSliceRows * groups : nullptr;
   for (int64_t r = 0; r < dot.rows; ++r) {
@@ -151,8 +172,8 @@ void copy_parameters(Dot& dot, const Product& p, float* parameters, int64_t grou
 }
 
 // The rows [begin, end) of the matrix, at most kSliceRows.
-void dot_slice(const Product& p, ArrangedRows& x, DigitRows& digits, float* parameters,
-               int64_t begin, int64_t end) {
+void dot_slice(const PackedProduct& p, ArrangedRows& x, float* parameters, int64_t begin,
+               int64_t end) {
   const CodeLoops& loops = quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))];
   Dot dot{.words = p.w.words(p.first_row() + begin),
           .row_words = p.w.row_words(),
@@ -160,16 +181,6 @@ void dot_slice(const Product& p, ArrangedRows& x, DigitRows& digits, float* para
           .group = p.w.format().group,
           .row_groups = p.w.groups(),
           .out_stride = p.outer};
-  if (digits.exist()) {
-    const QuantizedMatrix::Parameters in_memory = p.w.parameters(p.first_row() + begin);
-    dot.blocks = digits.blocks();
-    for (int64_t row = 0; row < p.rows; ++row) {
-      dot.sums = x.sums(row);
-      dot.out = static_cast<float*>(p.out) + row * p.outer + begin;
-      dot_digits(dot, digits.row(row), in_memory, p.w.format().bits);
-    }
-    return;
-  }
   copy_parameters(dot, p, parameters, x.groups(), begin);
   dot.blocks = x.blocks();
   for (int64_t row = 0; row < p.rows; row += kDotColumns) {
@@ -181,17 +192,17 @@ void dot_slice(const Product& p, ArrangedRows& x, DigitRows& digits, float* para
   }
 }
 
-void multiply_by_dots(const Product& p) {
-  DigitRows digits(p);
+void multiply_by_dots(const PackedProduct& p) {
+  if (DigitRows digits(p); digits.exist()) return multiply_digits(p, digits);
   const CodeLoops& loops = quantized_loops().codes[static_cast<int>(code_kind(p.w.format()))];
-  ArrangedRows x(p, loops.layout, !digits.exist());
+  ArrangedRows x(p, loops.layout);
   const int64_t slices = rounded_up(p.outer, kSliceRows) / kSliceRows;
-  const int64_t grain = 1 + kGrain / (kSliceRows * p.inner);
+  const int64_t grain = 1 + kPackedGrain / (kSliceRows * p.inner);
   parallel_for(slices, grain, [&](int64_t begin, int64_t end) {
     array parameters = scratch(2 * kSliceRows * x.groups(), float32);
     std::fill_n(parameters.data<float>(), parameters.size(), 0.0f);
     for (int64_t s = begin; s < end; ++s) {
-      dot_slice(p, x, digits, parameters.data<float>(), s * kSliceRows,
+      dot_slice(p, x, parameters.data<float>(), s * kSliceRows,
                 std::min(p.outer, (s + 1) * kSliceRows));
     }
   });
@@ -208,7 +219,7 @@ struct Piece {
 /// Unpacks pieces: [columns][depth] if transposed, else [depth][columns].
 class Strip {
  public:
-  Strip(const Product& p, int64_t columns, int64_t depth)
+  Strip(const PackedProduct& p, int64_t columns, int64_t depth)
       : p_(p),
         is_narrow_(p.dtype != float32),
         longest_(p.transpose ? depth : columns),
@@ -233,25 +244,25 @@ class Strip {
   }
 
  private:
-  const Product& p_;
+  const PackedProduct& p_;
   bool is_narrow_;
   int64_t longest_;
   array strip_, row_;
 };
 
-int64_t strip_columns(const Product& p) {
-  const int64_t fits = std::max<int64_t>(16, kStripElements / p.inner);
+int64_t strip_columns(const PackedProduct& p) {
+  const int64_t fits = std::max<int64_t>(16, kUnpackedElements / p.inner);
   const int64_t share = (p.outer + thread_count() - 1) / thread_count();
   // Whole groups of any size, and long pieces of rows that are not columns of the product.
   return p.transpose ? std::min(fits, share)
                      : rounded_up(std::min(std::max(fits, kPieceColumns), share), 128);
 }
 
-void multiply_by_strips(const Product& p) {
+void multiply_by_strips(const PackedProduct& p) {
   const int64_t columns = strip_columns(p);
   // Sums over several pieces are in float32.
   const bool whole = p.transpose || p.dtype != float32;
-  const int64_t depth = whole ? p.inner : std::min(p.inner, kStripElements / columns);
+  const int64_t depth = whole ? p.inner : std::min(p.inner, kUnpackedElements / columns);
   parallel_for(rounded_up(p.outer, columns) / columns, 1, [&](int64_t begin, int64_t end) {
     Strip strip(p, columns, depth);
     for (int64_t s = begin; s < end; ++s) {
@@ -313,21 +324,21 @@ void multiply(const QuantizedMatrix& w, bool transpose, const array& x, array& o
     const bool in_place = follow_each_other(pairs.x, begin, end);
     const array own = in_place ? x : collected(x, pairs.x, begin, end);
     const int64_t at = in_place ? pairs.x[begin] * rows * inner : 0;
-    const Product p{.w = w,
-                    .matrix = pairs.w[begin],
-                    .transpose = transpose,
-                    .inner = inner,
-                    .outer = outer,
-                    .rows = (end - begin) * rows,
-                    .x = own.data<std::byte>() + at * x.dtype().size(),
-                    .out = out.data<std::byte>() + begin * rows * outer * x.dtype().size(),
-                    .dtype = x.dtype()};
+    const PackedProduct p{.w = w,
+                          .matrix = pairs.w[begin],
+                          .transpose = transpose,
+                          .inner = inner,
+                          .outer = outer,
+                          .rows = (end - begin) * rows,
+                          .x = own.data<std::byte>() + at * x.dtype().size(),
+                          .out = out.data<std::byte>() + begin * rows * outer * x.dtype().size(),
+                          .dtype = x.dtype()};
     if (transpose && p.dtype == float32 && takes_tiles(w.format(), p.rows) &&
         multiply_by_tiles(w, p.first_row(), outer, static_cast<const float*>(p.x), p.rows,
-                          static_cast<float*>(p.out), rounded && p.rows > kFewRows)) {
+                          static_cast<float*>(p.out), rounded && p.rows > kPackedRows)) {
       continue;
     }
-    if (transpose && p.rows <= kFewRows && p.dtype == float32) {
+    if (transpose && p.rows <= kPackedRows && p.dtype == float32) {
       multiply_by_dots(p);
     } else {
       multiply_by_strips(p);
