@@ -28,7 +28,7 @@ Cache& cache() {
   return instance;
 }
 
-std::shared_ptr<GroupImpl> join(Cache& all, const Backend& b) {
+std::shared_ptr<GroupImpl> join_once(Cache& all, const Backend& b) {
   if (const auto at = all.joined.find(b.name); at != all.joined.end()) return at->second;
   if (!b.obstacle().empty()) return nullptr;
   const std::shared_ptr<World> world = b.join();
@@ -43,7 +43,7 @@ std::shared_ptr<GroupImpl> join_any(Cache& all) {
   if (all.any) return all.any;
   for (const Backend& b : backends()) {
     if (!b.for_arrays) continue;
-    if (auto group = join(all, b)) return group;
+    if (auto group = join_once(all, b)) return group;
   }
   return nullptr;
 }
@@ -133,7 +133,7 @@ Group init(bool strict, const std::string& name) {
   Cache& all = cache();
   const std::lock_guard lock(all.mutex);
   const std::string bk = wanted(all, name);
-  if (auto group = bk == "any" ? join_any(all) : join(all, backend(bk))) return Group(group);
+  if (auto group = bk == "any" ? join_any(all) : join_once(all, backend(bk))) return Group(group);
   if (strict) {
     throw std::runtime_error(
         bk == "any" ? concat("[init] No backend can be used.", why_not_any())

@@ -49,7 +49,10 @@ std::shared_ptr<void> BufferKeeper::keep() const {
 
 namespace {
 
-const CollectiveAttrs& of(const Attrs& attrs) { return collective_attrs(attrs); }
+bool at_root(const Attrs& attrs) {
+  const CollectiveAttrs& a = collective_attrs(attrs);
+  return a.group->rank() == a.root;
+}
 
 int64_t total(const Rows& rows) { return std::accumulate(rows.begin(), rows.end(), int64_t{0}); }
 
@@ -58,7 +61,7 @@ int64_t total(const Rows& rows) { return std::accumulate(rows.begin(), rows.end(
 Type same(Inputs in, const Attrs&) { return {in[0].shape(), in[0].dtype()}; }
 
 Type gathered(Inputs in, const Attrs& attrs) {
-  const CollectiveAttrs& a = of(attrs);
+  const CollectiveAttrs& a = collective_attrs(attrs);
   const int ranks = a.group->size();
   Shape shape = in[0].shape();
   if (shape.empty()) return {{ranks}, in[0].dtype()};
@@ -68,13 +71,13 @@ Type gathered(Inputs in, const Attrs& attrs) {
 
 Type gathered_at_root(Inputs in, const Attrs& attrs) {
   Type type = gathered(in, attrs);
-  if (of(attrs).group->rank() != of(attrs).root) type.shape[0] = 0;
+  if (!at_root(attrs)) type.shape[0] = 0;
   return type;
 }
 
 // This rank's part of axis 0.
 Type scattered(Inputs in, const Attrs& attrs) {
-  const CollectiveAttrs& a = of(attrs);
+  const CollectiveAttrs& a = collective_attrs(attrs);
   Shape shape = in[0].shape();
   shape[0] = a.to_each.empty() ? shape[0] / a.group->size()
                                : a.to_each[static_cast<size_t>(a.group->rank())];
@@ -82,7 +85,7 @@ Type scattered(Inputs in, const Attrs& attrs) {
 }
 
 Type exchanged(Inputs in, const Attrs& attrs) {
-  const CollectiveAttrs& a = of(attrs);
+  const CollectiveAttrs& a = collective_attrs(attrs);
   Shape shape = in[0].shape();
   if (!a.from_each.empty()) shape[0] = total(a.from_each);
   return {std::move(shape), in[0].dtype()};
@@ -110,7 +113,7 @@ std::vector<size_t> parts_of(const Rows& rows, const array& x) {
 
 void run(const KernelArgs& args, Operation operation, std::span<const std::byte> in,
          std::span<std::byte> out) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const std::vector<size_t> to_each = parts_of(a.to_each, args.outputs[0]);
   const std::vector<size_t> from_each = parts_of(a.from_each, args.outputs[0]);
   const BufferKeeper keeper(args);
@@ -139,9 +142,7 @@ void run_beside(const KernelArgs& args) {
 }
 
 void run_reduce(const KernelArgs& args) {
-  if (of(args.attrs).group->rank() == of(args.attrs).root) {
-    return run_in_place<Operation::reduce>(args);
-  }
+  if (at_root(args.attrs)) return run_in_place<Operation::reduce>(args);
   allocate_over(args.inputs[0], args.outputs[0]);
   run(args, Operation::reduce, bytes_of(args.inputs[0]), {});
   const auto zeros = bytes_of(args.outputs[0]);
@@ -149,7 +150,7 @@ void run_reduce(const KernelArgs& args) {
 }
 
 void run_scatter(const KernelArgs& args) {
-  const bool root = of(args.attrs).group->rank() == of(args.attrs).root;
+  const bool root = at_root(args.attrs);
   allocate(args.outputs[0]);
   run(args, Operation::scatter, root ? bytes_of(args.inputs[0]) : std::span<std::byte>{},
       bytes_of(args.outputs[0]));
@@ -162,7 +163,8 @@ void run_barrier(const KernelArgs& args) {
 
 // The numbers of rows hold for one size of the input.
 bool has_rows(const Attrs& attrs) {
-  return !of(attrs).to_each.empty() || !of(attrs).from_each.empty();
+  const CollectiveAttrs& a = collective_attrs(attrs);
+  return !a.to_each.empty() || !a.from_each.empty();
 }
 
 constexpr const Turns* kTurns = &kGroupTurns<CollectiveAttrs>;
@@ -277,8 +279,8 @@ array make(const Op& op, const array& x, CollectiveAttrs attrs, const StreamOrDe
   return collective(op, x, std::move(attrs), stream);
 }
 
-array all_reduce(const array& x, Reduction reduction, const std::optional<Group>& group,
-                 const StreamOrDevice& s) {
+array reduce_to_all(const array& x, Reduction reduction, const std::optional<Group>& group,
+                    const StreamOrDevice& s) {
   return make(kAllReduce, x, {.group = group_or_world(group), .reduction = reduction}, s);
 }
 
@@ -298,19 +300,19 @@ int64_t rows_of(const Rows& sizes, const GroupImpl& group) {
 // --- To all.
 
 array all_sum(const array& x, std::optional<Group> group, StreamOrDevice s) {
-  return all_reduce(x, Reduction::sum, group, s);
+  return reduce_to_all(x, Reduction::sum, group, s);
 }
 
 array all_prod(const array& x, std::optional<Group> group, StreamOrDevice s) {
-  return all_reduce(x, Reduction::prod, group, s);
+  return reduce_to_all(x, Reduction::prod, group, s);
 }
 
 array all_max(const array& x, std::optional<Group> group, StreamOrDevice s) {
-  return all_reduce(x, Reduction::max, group, s);
+  return reduce_to_all(x, Reduction::max, group, s);
 }
 
 array all_min(const array& x, std::optional<Group> group, StreamOrDevice s) {
-  return all_reduce(x, Reduction::min, group, s);
+  return reduce_to_all(x, Reduction::min, group, s);
 }
 
 array all_gather(const array& x, std::optional<Group> group, StreamOrDevice s) {

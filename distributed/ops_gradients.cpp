@@ -13,8 +13,6 @@
 namespace mlx::core::distributed {
 namespace {
 
-const CollectiveAttrs& of(const Attrs& attrs) { return collective_attrs(attrs); }
-
 array sum_of(const array& x, const CollectiveAttrs& like, Stream stream) {
   return collective(kAllReduce, x, {.group = like.group, .reduction = Reduction::sum}, stream);
 }
@@ -58,7 +56,7 @@ array together(const array& value, const array& other) {
 }
 
 Arrays vjp_all_reduce(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array &x = args.inputs[0], &g = args.cotangents[0];
   if (a.reduction == Reduction::sum) return {g};
   if (a.reduction == Reduction::prod) return {multiply(g, product_of_others(x, a, args.stream))};
@@ -67,7 +65,7 @@ Arrays vjp_all_reduce(const VjpArgs& args) {
 
 // Of max and min: the mean of the tangents of those who hold the value.
 Arrays jvp_all_reduce(const JvpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array &x = args.inputs[0], &t = args.tangents[0];
   if (a.reduction == Reduction::sum) return {sum_of(t, a, args.stream)};
   if (a.reduction == Reduction::prod) {
@@ -80,7 +78,7 @@ Arrays jvp_all_reduce(const JvpArgs& args) {
 }
 
 Arrays vjp_reduce(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array& x = args.inputs[0];
   const array g = from_root(args.cotangents[0], a, args.stream);
   if (a.reduction == Reduction::sum) return {g};
@@ -90,7 +88,7 @@ Arrays vjp_reduce(const VjpArgs& args) {
 }
 
 Arrays jvp_reduce(const JvpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array &x = args.inputs[0], &t = args.tangents[0];
   if (a.reduction == Reduction::sum) return {sum_at_root(t, a, args.stream)};
   if (a.reduction == Reduction::prod) {
@@ -105,7 +103,7 @@ Arrays jvp_reduce(const JvpArgs& args) {
 
 // This rank's part of the cotangent, summed over the ranks if it varies.
 Arrays vjp_all_gather(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array &x = args.inputs[0], &g = args.cotangents[0];
   const Rows rows = a.from_each.empty() ? equal_rows(x, a) : a.from_each;
   if (a.varying) {
@@ -121,17 +119,17 @@ Arrays vjp_all_gather(const VjpArgs& args) {
 }
 
 Arrays vjp_sum_scatter(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const CollectiveAttrs back{.group = a.group, .from_each = a.to_each, .varying = true};
   return {collective(kAllGather, args.cotangents[0], back, args.stream)};
 }
 
 Arrays vjp_broadcast(const VjpArgs& args) {
-  return {sum_at_root(args.cotangents[0], of(args.attrs), args.stream)};
+  return {sum_at_root(args.cotangents[0], collective_attrs(args.attrs), args.stream)};
 }
 
 Arrays vjp_gather(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array& x = args.inputs[0];
   const CollectiveAttrs back{.group = a.group,
                              .root = a.root,
@@ -140,7 +138,7 @@ Arrays vjp_gather(const VjpArgs& args) {
 }
 
 Arrays vjp_scatter(const VjpArgs& args) {
-  const CollectiveAttrs& a = of(args.attrs);
+  const CollectiveAttrs& a = collective_attrs(args.attrs);
   const array& x = args.inputs[0];
   const CollectiveAttrs back{
       .group = a.group,
@@ -151,7 +149,7 @@ Arrays vjp_scatter(const VjpArgs& args) {
 }
 
 Arrays vjp_all_to_all(const VjpArgs& args) {
-  CollectiveAttrs back = of(args.attrs);
+  CollectiveAttrs back = collective_attrs(args.attrs);
   std::swap(back.to_each, back.from_each);
   return {collective(kAllToAll, args.cotangents[0], back, args.stream)};
 }
@@ -160,7 +158,7 @@ Mapped vmap_rows(const Op& op, const VmapArgs& args) {
   const array& x = args.inputs[0];
   const array behind =
       x.ndim() == 1 ? expand_dims(x, 0) : moveaxis(x, args.axes[0], 1);  // of scalars, or rows
-  return {{collective(op, behind, of(args.attrs), args.stream)}, {1}};
+  return {{collective(op, behind, collective_attrs(args.attrs), args.stream)}, {1}};
 }
 
 }  // namespace mlx::core::distributed

@@ -33,11 +33,11 @@ struct BatchAttrs {
   bool operator==(const BatchAttrs&) const = default;
 };
 
-const BatchAttrs& of(const Attrs& attrs) { return attrs.get<BatchAttrs>(); }
+const BatchAttrs& batch_attrs(const Attrs& attrs) { return attrs.get<BatchAttrs>(); }
 
 std::vector<Type> infer_legs(Inputs in, const Attrs& attrs) {
   std::vector<Type> types;
-  for (const Leg& leg : of(attrs).legs) {
+  for (const Leg& leg : batch_attrs(attrs).legs) {
     const auto input = static_cast<size_t>(leg.input);
     types.push_back(leg.input < 0 ? Type{leg.shape, leg.dtype}
                                   : Type{in[input].shape(), in[input].dtype()});
@@ -46,7 +46,7 @@ std::vector<Type> infer_legs(Inputs in, const Attrs& attrs) {
 }
 
 void run_legs(const KernelArgs& args) {
-  const BatchAttrs& a = of(args.attrs);
+  const BatchAttrs& a = batch_attrs(args.attrs);
   std::vector<Transfer> transfers;
   for (size_t i = 0; i < a.legs.size(); ++i) {
     const Leg& leg = a.legs[i];
@@ -81,7 +81,7 @@ Arrays run_batch(Arrays inputs, BatchAttrs attrs, Stream stream) {
 
 // Every leg the other way round, with cotangents.
 Arrays vjp_batch(const VjpArgs& args) {
-  BatchAttrs back = of(args.attrs);
+  BatchAttrs back = batch_attrs(args.attrs);
   for (size_t i = 0; i < back.legs.size(); ++i) {
     back.legs[i].sends = !back.legs[i].sends;
     back.legs[i].input = static_cast<int>(i);
@@ -90,7 +90,7 @@ Arrays vjp_batch(const VjpArgs& args) {
       run_batch({args.cotangents.begin(), args.cotangents.end()}, back, args.stream);
   Arrays out;
   for (const int input : args.argnums) {
-    const auto& legs = of(args.attrs).legs;
+    const auto& legs = batch_attrs(args.attrs).legs;
     size_t i = 0;
     while (legs[i].input != input) ++i;
     const array& x = args.inputs[static_cast<size_t>(input)];
@@ -106,12 +106,12 @@ Arrays jvp_batch(const JvpArgs& args) {
   for (size_t i = 0; i < args.argnums.size(); ++i) {
     tangents[static_cast<size_t>(args.argnums[i])] = args.tangents[i];
   }
-  return run_batch(std::move(tangents), of(args.attrs), args.stream);
+  return run_batch(std::move(tangents), batch_attrs(args.attrs), args.stream);
 }
 
 // Every leg is mapped, so that both ends agree, with the mapped axis in front.
 Mapped vmap_batch(const VmapArgs& args) {
-  BatchAttrs attrs = of(args.attrs);
+  BatchAttrs attrs = batch_attrs(args.attrs);
   for (Leg& leg : attrs.legs) {
     if (leg.input < 0) leg.shape = behind_mapped(mapped_size(args), leg.shape);
   }
@@ -119,7 +119,7 @@ Mapped vmap_batch(const VmapArgs& args) {
 }
 
 bool has_shapes(const Attrs& attrs) {
-  for (const Leg& leg : of(attrs).legs) {
+  for (const Leg& leg : batch_attrs(attrs).legs) {
     if (leg.input < 0) return true;
   }
   return false;
@@ -135,22 +135,22 @@ const Op kBatch{.name = "SendRecv",
                 .holds_sizes = has_shapes,
                 .turns = &kGroupTurns<BatchAttrs>};
 
-void check(const char* op, const Parcel& parcel, const GroupImpl& group) {
+void check_parcel(const char* op, const Parcel& parcel, const GroupImpl& group) {
   require(parcel.peer >= 0 && parcel.peer < group.size() && parcel.peer != group.rank(), "[", op,
           "] Not another rank of the group: got ", parcel.peer, ", expected one from 0 to ",
           group.size() - 1, " other than ", group.rank(), ".");
   require(parcel.tag >= 0, "[", op, "] A tag is not negative: got ", parcel.tag, ".");
 }
 
-Arrays move(const char* op, const std::vector<Parcel>& parcels, const std::optional<Group>& group,
-            const StreamOrDevice& s) {
+Arrays move_parcels(const char* op, const std::vector<Parcel>& parcels,
+                    const std::optional<Group>& group, const StreamOrDevice& s) {
   auto impl = group_or_world(group);
   require(impl->size() > 1, "[", op, "] A group of one has nobody to exchange with.");
   const Stream stream = stream_for(*impl, s);
   Arrays inputs;
   BatchAttrs attrs{std::move(impl), {}};
   for (const Parcel& parcel : parcels) {
-    check(op, parcel, *attrs.group);
+    check_parcel(op, parcel, *attrs.group);
     Leg leg{.sends = parcel.sends, .peer = parcel.peer, .tag = parcel.tag};
     if (parcel.x) {
       leg.input = static_cast<int>(inputs.size());
@@ -180,7 +180,7 @@ Parcel Parcel::recv_like(array x, int src, int tag) {
 
 std::vector<array> send_recv(const std::vector<Parcel>& parcels, std::optional<Group> group,
                              StreamOrDevice s) {
-  return move("send_recv", parcels, group, s);
+  return move_parcels("send_recv", parcels, group, s);
 }
 
 array send(const array& x, int dst, std::optional<Group> group, StreamOrDevice s) {
@@ -188,7 +188,7 @@ array send(const array& x, int dst, std::optional<Group> group, StreamOrDevice s
 }
 
 array send(const array& x, int dst, int tag, std::optional<Group> group, StreamOrDevice s) {
-  return move("send", {Parcel::send(x, dst, tag)}, group, s)[0];
+  return move_parcels("send", {Parcel::send(x, dst, tag)}, group, s)[0];
 }
 
 array recv(Shape shape, Dtype dtype, int src, std::optional<Group> group, StreamOrDevice s) {
@@ -197,7 +197,7 @@ array recv(Shape shape, Dtype dtype, int src, std::optional<Group> group, Stream
 
 array recv(Shape shape, Dtype dtype, int src, int tag, std::optional<Group> group,
            StreamOrDevice s) {
-  return move("recv", {Parcel::recv(std::move(shape), dtype, src, tag)}, group, s)[0];
+  return move_parcels("recv", {Parcel::recv(std::move(shape), dtype, src, tag)}, group, s)[0];
 }
 
 array recv_like(const array& x, int src, std::optional<Group> group, StreamOrDevice s) {
@@ -205,7 +205,7 @@ array recv_like(const array& x, int src, std::optional<Group> group, StreamOrDev
 }
 
 array recv_like(const array& x, int src, int tag, std::optional<Group> group, StreamOrDevice s) {
-  return move("recv_like", {Parcel::recv_like(x, src, tag)}, group, s)[0];
+  return move_parcels("recv_like", {Parcel::recv_like(x, src, tag)}, group, s)[0];
 }
 
 }  // namespace mlx::core::distributed

@@ -21,34 +21,34 @@ struct Row {
 // The first row that fits is chosen. Measured between threads and processes of
 // one host: up to some KiB the number of steps counts, and one step to everyone
 // is best while the ranks are few; then the bytes count.
-using enum Operation;
+using O = Operation;
 using A = Algorithm;
 constexpr Row kRows[] = {
-    {all_reduce, 2, 32 * kKiB, A::direct, direct::all_reduce},
-    {all_reduce, 5, 8 * kKiB, A::direct, direct::all_reduce},
-    {all_reduce, 8, 1 * kKiB, A::direct, direct::all_reduce},
-    {all_reduce, kAnyRanks, 16 * kKiB, A::doubling, doubling::all_reduce},
-    {all_reduce, kAnyRanks, kAnyBytes, A::hierarchical, hierarchical::all_reduce},
-    {all_reduce, kAnyRanks, kAnyBytes, A::ring, ring::all_reduce},
-    {all_reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_reduce},
-    {all_reduce, kAnyRanks, kAnyBytes, A::both_ways, both_ways::all_reduce},
+    {O::all_reduce, 2, 32 * kKiB, A::direct, direct::all_reduce},
+    {O::all_reduce, 5, 8 * kKiB, A::direct, direct::all_reduce},
+    {O::all_reduce, 8, 1 * kKiB, A::direct, direct::all_reduce},
+    {O::all_reduce, kAnyRanks, 16 * kKiB, A::doubling, doubling::all_reduce},
+    {O::all_reduce, kAnyRanks, kAnyBytes, A::hierarchical, hierarchical::all_reduce},
+    {O::all_reduce, kAnyRanks, kAnyBytes, A::ring, ring::all_reduce},
+    {O::all_reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_reduce},
+    {O::all_reduce, kAnyRanks, kAnyBytes, A::both_ways, both_ways::all_reduce},
 
-    {all_gather, 8, 16 * kKiB, A::direct, direct::all_gather},
-    {all_gather, kAnyRanks, kAnyBytes, A::ring, ring::all_gather},
-    {all_gather, kAnyRanks, kAnyBytes, A::both_ways, both_ways::all_gather},
+    {O::all_gather, 8, 16 * kKiB, A::direct, direct::all_gather},
+    {O::all_gather, kAnyRanks, kAnyBytes, A::ring, ring::all_gather},
+    {O::all_gather, kAnyRanks, kAnyBytes, A::both_ways, both_ways::all_gather},
 
-    {reduce_scatter, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce_scatter},
+    {O::reduce_scatter, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce_scatter},
 
-    {broadcast, kAnyRanks, kAnyBytes, A::tree, tree::broadcast},
-    {broadcast, kAnyRanks, kAnyBytes, A::ring, ring::broadcast},
+    {O::broadcast, kAnyRanks, kAnyBytes, A::tree, tree::broadcast},
+    {O::broadcast, kAnyRanks, kAnyBytes, A::ring, ring::broadcast},
 
-    {reduce, kAnyRanks, 128 * kKiB, A::tree, tree::reduce},
-    {reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce},
+    {O::reduce, kAnyRanks, 128 * kKiB, A::tree, tree::reduce},
+    {O::reduce, kAnyRanks, kAnyBytes, A::pairwise, pairwise::reduce},
 
-    {gather, kAnyRanks, kAnyBytes, A::direct, direct::gather},
-    {scatter, kAnyRanks, kAnyBytes, A::direct, direct::scatter},
-    {all_to_all, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_to_all},
-    {barrier, kAnyRanks, kAnyBytes, A::doubling, doubling::barrier},
+    {O::gather, kAnyRanks, kAnyBytes, A::direct, direct::gather},
+    {O::scatter, kAnyRanks, kAnyBytes, A::direct, direct::scatter},
+    {O::all_to_all, kAnyRanks, kAnyBytes, A::pairwise, pairwise::all_to_all},
+    {O::barrier, kAnyRanks, kAnyBytes, A::doubling, doubling::barrier},
 };
 
 constexpr std::pair<std::string_view, Algorithm> kNames[] = {
@@ -75,13 +75,13 @@ bool suits(const Row& row, const Collective& c, const Hosts& hosts) {
   if (row.algorithm == A::both_ways && hosts.ranks() == 2) return false;
   // Around a ring a half type would be rounded at each rank.
   const bool around = row.algorithm == A::ring || row.algorithm == A::both_ways;
-  const bool ring_of_sums = around && c.operation == all_reduce;
+  const bool ring_of_sums = around && c.operation == O::all_reduce;
   return !ring_of_sums || hosts.ranks() == 2 || !reduce_into(c.dtype, c.reduction).widens();
 }
 
 // What a rank gives; on the average where that differs.
 size_t part_bytes(const Collective& c, int ranks) {
-  const bool of_all = c.operation == all_gather && !c.out_parts.empty();
+  const bool of_all = c.operation == O::all_gather && !c.out_parts.empty();
   return c.bytes() / (of_all ? static_cast<size_t>(ranks) : 1);
 }
 

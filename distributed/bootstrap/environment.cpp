@@ -1,12 +1,12 @@
 #include "mlx/distributed/bootstrap/environment.h"
 
-#include <charconv>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/other_launcher.h"
+#include "mlx/distributed/bootstrap/variable.h"
 
 namespace mlx::core::distributed {
 namespace {
@@ -16,20 +16,14 @@ std::string text_of(const char* name) {
   return value ? value : "";
 }
 
-std::string text_of(const char* name, const char* other_name) {
+std::string text_of_either(const char* name, const char* other_name) {
   std::string text = text_of(name);
   return text.empty() ? text_of(other_name) : text;
 }
 
 template <typename T>
 T number_of(const char* name, T otherwise) {
-  const std::string text = text_of(name);
-  if (text.empty()) return otherwise;
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size() && value >= T{}, "[init] ", name,
-          " makes no sense: got \"", text, "\", expected a number that is not negative.");
-  return value;
+  return read_number(text_of, name, otherwise);
 }
 
 Milliseconds seconds_of(const char* name, Milliseconds otherwise) {
@@ -113,7 +107,8 @@ int rows_of_matrix(const std::string& path) {
 
 // Where those who use JACCL or NCCL say that they meet.
 std::optional<Endpoint> other_rendezvous() {
-  if (const auto text = text_of("MLX_JACCL_COORDINATOR", "JACCL_COORDINATOR"); !text.empty()) {
+  if (const auto text = text_of_either("MLX_JACCL_COORDINATOR", "JACCL_COORDINATOR");
+      !text.empty()) {
     return parse_endpoint(text);
   }
   const std::string host = text_of("NCCL_HOST_IP");
@@ -122,7 +117,7 @@ std::optional<Endpoint> other_rendezvous() {
 }
 
 void look_for_other_launcher(Environment& e) {
-  const auto found = find_other_launcher([](const char* name) { return text_of(name); });
+  const auto found = find_other_launcher(text_of);
   if (!found) return;
   e.rank = found->rank;
   e.world_size = found->world_size;
@@ -152,7 +147,7 @@ std::string seconds_text(Milliseconds limit) {
 Environment read_environment() {
   Environment e;
   e.rank = number_of(text_of("MLX_RANK").empty() ? "JACCL_RANK" : "MLX_RANK", 0);
-  e.ibv_devices = text_of("MLX_IBV_DEVICES", "JACCL_IBV_DEVICES");
+  e.ibv_devices = text_of_either("MLX_IBV_DEVICES", "JACCL_IBV_DEVICES");
   const bool by_matrix = text_of("MLX_WORLD_SIZE").empty() && !e.ibv_devices.empty();
   e.world_size = by_matrix ? rows_of_matrix(e.ibv_devices) : number_of("MLX_WORLD_SIZE", 1);
   if (const std::string path = text_of("MLX_HOSTFILE"); !path.empty()) {
@@ -189,10 +184,10 @@ Environment read_environment() {
   e.detail = choice_of("MLX_DISTRIBUTED_DEBUG", {"off", "detail"}) == "detail";
   e.mpi_library = text_of("MLX_MPI_LIBNAME");
   e.started_by_mpi =
-      !text_of("OMPI_COMM_WORLD_SIZE").empty() || !text_of("PMIX_RANK", "PMI_RANK").empty();
+      !text_of("OMPI_COMM_WORLD_SIZE").empty() || !text_of_either("PMIX_RANK", "PMI_RANK").empty();
   e.ibv_port = number_of("MLX_IBV_PORT", 0);
   e.ibv_gid_index = number_of("MLX_IBV_GID_INDEX", -1);
-  const std::string ring = text_of("MLX_JACCL_RING", "JACCL_RING");
+  const std::string ring = text_of_either("MLX_JACCL_RING", "JACCL_RING");
   e.jaccl_ring = !ring.empty() && ring != "0";
   return e;
 }

@@ -37,13 +37,13 @@ std::vector<Endpoint> data_addresses(const Environment& e, const std::string& lo
 }
 
 // What a rank tells the others of itself: its addresses on one line, its host on the next.
-std::string write(const Job::Member& member) {
+std::string write_member(const Job::Member& member) {
   std::string text;
   for (const Endpoint& endpoint : member.endpoints) text += to_string(endpoint) + ' ';
   return text + '\n' + member.host_id;
 }
 
-// Reads what write() wrote. Errors: std::invalid_argument for anything else.
+// Reads what write_member() wrote. Errors: std::invalid_argument for anything else.
 Job::Member read_member(int rank, const std::string& text) {
   const size_t end = text.find('\n');
   require(end != text.npos, "[init] Rank ", rank, " published nonsense.");
@@ -87,7 +87,7 @@ void Job::publish_ourselves() {
     listeners_.push_back(listen_on(address));
     self.endpoints.push_back({address.host, local_endpoint(listeners_.back()).port});
   }
-  rendezvous_->set(key_of(rank()), write(self));
+  rendezvous_->set(key_of(rank()), write_member(self));
 }
 
 void Job::learn_the_others(Deadline deadline) {

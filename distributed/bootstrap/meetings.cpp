@@ -16,14 +16,14 @@ std::string list(const std::vector<int>& ranks) {
   return text;
 }
 
-std::string write(const Meeting& meeting) {
+std::string write_meeting(const Meeting& meeting) {
   std::string text = concat(meeting.group);
   for (const int rank : meeting.ranks) text += concat(":", rank);
   return text;
 }
 
-// Reads what write() wrote. Empty for anything else.
-std::optional<Meeting> read(std::string_view text) {
+// Reads what write_meeting() wrote. Empty for anything else.
+std::optional<Meeting> read_meeting(std::string_view text) {
   Meeting meeting;
   const char* at = text.data();
   const char* const end = at + text.size();
@@ -43,14 +43,14 @@ std::optional<Meeting> read(std::string_view text) {
 }  // namespace
 
 std::string Meetings::key(uint32_t group, const std::vector<int>& ranks) {
-  return concat(kPrefix, write({group, ranks}));
+  return concat(kPrefix, write_meeting({group, ranks}));
 }
 
-std::optional<Meeting> Meetings::read_answer(std::string_view text) { return read(text); }
+std::optional<Meeting> Meetings::read_answer(std::string_view text) { return read_meeting(text); }
 
 void Meetings::come(int rank, const std::string& key) {
   if (!key.starts_with(kPrefix)) return;
-  const auto meeting = read(std::string_view(key).substr(kPrefix.size()));
+  const auto meeting = read_meeting(std::string_view(key).substr(kPrefix.size()));
   if (!meeting || std::count(meeting->ranks.begin(), meeting->ranks.end(), rank) == 0) return;
   Guests& guests = open_.try_emplace(key, Guests{meeting->ranks, {}, {}}).first->second;
   guests.here.insert(rank);
@@ -92,7 +92,7 @@ bool Meetings::complete(const std::string& key, const Guests& guests) {
   for (const int rank : guests.invited) {
     if (guests.here.contains(rank)) meeting.ranks.push_back(rank);
   }
-  for (const int rank : meeting.ranks) tell_(rank, key, write(meeting));
+  for (const int rank : meeting.ranks) tell_(rank, key, write_meeting(meeting));
   return true;
 }
 

@@ -1,26 +1,9 @@
 #include "mlx/distributed/bootstrap/other_launcher.h"
 
-#include <charconv>
-
-#include "mlx/core/base/error.h"
+#include <algorithm>
 
 namespace mlx::core::distributed {
 namespace {
-
-template <typename T>
-T number_of(const VariableLookup& variable, const char* name) {
-  const std::string text = variable(name);
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  require(error == std::errc() && end == text.data() + text.size() && value >= T{}, "[init] ", name,
-          " makes no sense: got \"", text, "\", expected a number that is not negative.");
-  return value;
-}
-
-template <typename T>
-T number_of(const VariableLookup& variable, const char* name, T otherwise) {
-  return variable(name).empty() ? otherwise : number_of<T>(variable, name);
-}
 
 bool all_set(const VariableLookup& variable, std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -31,12 +14,12 @@ bool all_set(const VariableLookup& variable, std::initializer_list<const char*> 
 
 OtherLauncher of_torchrun(const VariableLookup& variable) {
   OtherLauncher job;
-  job.rank = number_of<int>(variable, "RANK");
-  job.world_size = number_of<int>(variable, "WORLD_SIZE");
-  job.local_rank = number_of(variable, "LOCAL_RANK", job.rank);
-  job.generation = number_of(variable, "TORCHELASTIC_RESTART_COUNT", uint64_t{0});
+  job.rank = read_number<int>(variable, "RANK");
+  job.world_size = read_number<int>(variable, "WORLD_SIZE");
+  job.local_rank = read_number(variable, "LOCAL_RANK", job.rank);
+  job.generation = read_number(variable, "TORCHELASTIC_RESTART_COUNT", uint64_t{0});
   const bool port_is_taken = variable("TORCHELASTIC_USE_AGENT_STORE") == "True";
-  const auto port = number_of<uint16_t>(variable, "MASTER_PORT");
+  const auto port = read_number<uint16_t>(variable, "MASTER_PORT");
   job.rendezvous = {variable("MASTER_ADDR"), static_cast<uint16_t>(port + (port_is_taken ? 1 : 0))};
   return job;
 }
@@ -50,13 +33,13 @@ uint16_t port_of_step(uint64_t job, uint64_t step) {
 
 OtherLauncher of_slurm(const VariableLookup& variable) {
   OtherLauncher job;
-  job.rank = number_of<int>(variable, "SLURM_PROCID");
-  job.world_size = number_of<int>(variable, "SLURM_STEP_NUM_TASKS");
-  job.local_rank = number_of(variable, "SLURM_LOCALID", job.rank);
-  job.generation = number_of(variable, "SLURM_RESTART_COUNT", uint64_t{0});
+  job.rank = read_number<int>(variable, "SLURM_PROCID");
+  job.world_size = read_number<int>(variable, "SLURM_STEP_NUM_TASKS");
+  job.local_rank = read_number(variable, "SLURM_LOCALID", job.rank);
+  job.generation = read_number(variable, "SLURM_RESTART_COUNT", uint64_t{0});
   job.rendezvous = {first_host(variable("SLURM_STEP_NODELIST")),
-                    port_of_step(number_of<uint64_t>(variable, "SLURM_JOB_ID"),
-                                 number_of(variable, "SLURM_STEP_ID", uint64_t{0}))};
+                    port_of_step(read_number<uint64_t>(variable, "SLURM_JOB_ID"),
+                                 read_number(variable, "SLURM_STEP_ID", uint64_t{0}))};
   return job;
 }
 

@@ -4,12 +4,12 @@
 // who a process is, none of them knows ours.
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "mlx/distributed/bootstrap/endpoint.h"
+#include "mlx/distributed/bootstrap/variable.h"
 
 namespace mlx::core::distributed {
 
@@ -20,9 +20,6 @@ struct OtherLauncher {
   uint64_t generation = 0;
   Endpoint rendezvous;  ///< where rank 0 serves it
 };
-
-/// The value of an environment variable; empty: not set.
-using VariableLookup = std::function<std::string(const char* name)>;
 
 /// Reads, whichever is there:
 ///   RANK, WORLD_SIZE, LOCAL_RANK, MASTER_ADDR and MASTER_PORT. torchrun itself listens

@@ -6,6 +6,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/bootstrap/errors.h"
+#include "mlx/distributed/transports/patience.h"
 #include "mlx/distributed/transports/ticket.h"
 
 namespace mlx::core::distributed {
@@ -21,11 +22,6 @@ constexpr int kLooksInARow = 200;
 constexpr int kLooksBetweenClocks = 8;
 constexpr std::chrono::microseconds kGiveWay{100};
 constexpr std::chrono::nanoseconds kNobodyThere{1500};
-
-int cores() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
 
 // Offers the processor to others. Whether somebody took it who waits himself.
 bool give_way() {
@@ -48,7 +44,7 @@ void pause() {
 LinkTransport::LinkTransport(std::unique_ptr<Connector> connector)
     : connector_(std::move(connector)),
       rank_(connector_->rank()),
-      crowded_(connector_->ranks_on_host() > cores()),
+      crowded_(connector_->ranks_on_host() > usable_cores()),
       peers_(static_cast<size_t>(connector_->size())) {}
 
 void LinkTransport::activate(int peer) {

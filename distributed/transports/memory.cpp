@@ -33,7 +33,7 @@ class MemoryConnector final : public Connector {
   Bell bell_;
 };
 
-void join(MemoryConnector& a, MemoryConnector& b) {
+void connect_pair(MemoryConnector& a, MemoryConnector& b) {
   int ends[2];
   std::shared_ptr<Segment> segment = Segment::create();
   if (!segment || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -51,7 +51,7 @@ std::vector<std::unique_ptr<Transport>> make_memory_transports(int ranks) {
   for (int rank = 0; rank < ranks; ++rank) {
     connectors.push_back(std::make_unique<MemoryConnector>(rank, ranks));
     for (int peer = 0; peer < rank; ++peer) {
-      join(*connectors[static_cast<size_t>(peer)], *connectors.back());
+      connect_pair(*connectors[static_cast<size_t>(peer)], *connectors.back());
     }
   }
   std::vector<std::unique_ptr<Transport>> transports;

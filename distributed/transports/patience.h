@@ -1,8 +1,6 @@
 #pragma once
 
-// How to wait for a library that can only be asked whether it is done: looks
-// again at once for a while, then offers the processor to others between looks,
-// and then sleeps between them for longer and longer.
+// How to wait beside others that need the processor.
 
 #include <sched.h>
 
@@ -13,6 +11,15 @@
 
 namespace mlx::core::distributed {
 
+/// How many cores this process may use: with more ranks than that, who waits must give way.
+inline int usable_cores() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+/// For a library that can only be asked whether it is done: looks again at once
+/// for a while, then offers the processor to others between looks, and then
+/// sleeps between them for longer and longer.
 class Patience {
  public:
   /// `crowded`: others need this processor to get on.

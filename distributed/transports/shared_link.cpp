@@ -26,7 +26,7 @@ namespace {
 
 // Two controls, two witnesses and the mark on the first page, then the two rings.
 constexpr size_t kControlBytes = 4096;
-constexpr size_t kSegmentBytes = kControlBytes + 2 * Segment::kCapacity;
+constexpr size_t kMappedBytes = kControlBytes + 2 * Segment::kCapacity;
 constexpr size_t kMarkAt = 2 * sizeof(RingControl);
 constexpr size_t kWitnessesAt = kMarkAt + sizeof(uint64_t);
 constexpr size_t kMostWitnessBytes = 2 * 64;
@@ -112,7 +112,7 @@ class SharedLink final : public Link {
 }  // namespace
 
 std::unique_ptr<Segment> Segment::map(Socket file) {
-  void* base = mmap(nullptr, kSegmentBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd(), 0);
+  void* base = mmap(nullptr, kMappedBytes, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd(), 0);
   if (base == MAP_FAILED) return nullptr;
   return std::unique_ptr<Segment>(new Segment(std::move(file), static_cast<std::byte*>(base)));
 }
@@ -120,7 +120,7 @@ std::unique_ptr<Segment> Segment::map(Socket file) {
 std::unique_ptr<Segment> Segment::create() {
   Socket file(memfd_create("mlx-link", MFD_CLOEXEC));
   // Reserving now turns a lack of memory into an error here instead of SIGBUS later.
-  if (!file || posix_fallocate(file.fd(), 0, kSegmentBytes) != 0) return nullptr;
+  if (!file || posix_fallocate(file.fd(), 0, kMappedBytes) != 0) return nullptr;
   auto segment = map(std::move(file));
   if (segment) {
     new (segment->control(0)) RingControl;
@@ -137,7 +137,7 @@ std::unique_ptr<Segment> Segment::open(int pid, int descriptor) {
   Socket file(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   struct stat status;
   if (!file || fstat(file.fd(), &status) != 0 ||
-      status.st_size != static_cast<off_t>(kSegmentBytes)) {
+      status.st_size != static_cast<off_t>(kMappedBytes)) {
     return nullptr;
   }
   auto segment = map(std::move(file));
@@ -145,7 +145,7 @@ std::unique_ptr<Segment> Segment::open(int pid, int descriptor) {
   return segment;
 }
 
-Segment::~Segment() { munmap(base_, kSegmentBytes); }
+Segment::~Segment() { munmap(base_, kMappedBytes); }
 
 uint64_t& Segment::mark() { return *reinterpret_cast<uint64_t*>(base_ + kMarkAt); }
 

@@ -24,11 +24,6 @@ namespace {
 
 constexpr int kFailedAsExpected = 3;
 
-void say(const char* text) {
-  std::printf("%s\n", text);
-  std::fflush(stdout);
-}
-
 bool same(const array& a, const array& b) {
   return a.shape() == b.shape() && all(equal(a, b)).item<bool>();
 }

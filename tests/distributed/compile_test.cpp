@@ -14,16 +14,8 @@
 namespace mlx::core::distributed {
 namespace {
 
-using testing::make_groups;
-using testing::on_threads;
+using testing::on_groups;
 using Arrays = std::vector<array>;
-
-constexpr int kRanks = 3;
-
-void on_groups(const std::function<void(Group)>& body) {
-  const auto groups = make_groups("memory", kRanks);
-  on_threads(kRanks, [&](int rank) { body(Group(groups.ranks[static_cast<size_t>(rank)])); });
-}
 
 float item(const array& x) { return x.item<float>(); }
 

@@ -39,7 +39,7 @@ std::string name_of(const ::testing::TestParamInfo<Setting>& info) {
 }
 
 // Runs on all ranks of a job, each with its own group.
-void on_groups(const Setting& s, const std::function<void(detail::GroupImpl&)>& body) {
+void on_all_ranks(const Setting& s, const std::function<void(detail::GroupImpl&)>& body) {
   const Groups groups = make_groups(s.transport, s.ranks, Milliseconds{20'000}, s.algorithm);
   on_threads(s.ranks, [&](int rank) { body(*groups.ranks[static_cast<size_t>(rank)]); });
 }
@@ -66,7 +66,7 @@ size_t share_of(const Case& c, size_t count, int ranks) {
 class Conformance : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(Conformance, EveryDtypeComesOutRight) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     int root = 0;
     for (const Case& c : kCases) {
       for (const Dtype dtype : testing::kAllDtypes) {
@@ -80,7 +80,7 @@ TEST_P(Conformance, EveryDtypeComesOutRight) {
 }
 
 TEST_P(Conformance, EverySmallSizeComesOutRightFromEveryRoot) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     for (const Case& c : kCases) {
       for (const size_t count : kSmallCounts) {
         for (int root = 0; root < group.size(); ++root) {
@@ -92,7 +92,7 @@ TEST_P(Conformance, EverySmallSizeComesOutRightFromEveryRoot) {
 }
 
 TEST_P(Conformance, EveryLargeSizeComesOutRight) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     int root = 0;
     for (const Case& c : kCases) {
       for (const size_t count : kLargeCounts) {
@@ -105,7 +105,7 @@ TEST_P(Conformance, EveryLargeSizeComesOutRight) {
 }
 
 TEST_P(Conformance, SendReachesAnyRank) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     for (int from = 0; from < group.size(); ++from) {
       for (int to = 0; to < group.size(); ++to) {
         if (from == to) continue;
@@ -128,7 +128,7 @@ TEST_P(Conformance, SendReachesAnyRank) {
 
 // Everyone with everyone, more than any link holds, at the same time.
 TEST_P(Conformance, ABatchMovesWhateverTheSizes) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     const auto ranks = static_cast<size_t>(group.size());
     const size_t n = 1'500'007 / ranks;
     std::vector<std::vector<int>> out(ranks), in(ranks);
@@ -151,7 +151,7 @@ TEST_P(Conformance, ABatchMovesWhateverTheSizes) {
 }
 
 TEST_P(Conformance, MessagesAreFoundByTheirTags) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     if (group.rank() > 1 || group.size() < 2) return;
     const int peer = 1 - group.rank();
     const auto send = [&](int tag, std::vector<int> data) {
@@ -192,7 +192,7 @@ TEST_P(Conformance, MessagesAreFoundByTheirTags) {
 // before rank 1 gets one that it waits for.
 TEST_P(Conformance, ABatchTakesMessagesInWhateverOrderTheyCome) {
   if (GetParam().ranks < 3) return;
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     std::vector<int> large(3'000'000, 7), small(1, 8);
     std::vector<int> from_1(1, -1), from_2(large.size(), -1);
     const auto one = [&](const Transfer& t) { group.run({&t, 1}); };
@@ -214,7 +214,7 @@ TEST_P(Conformance, ABatchTakesMessagesInWhateverOrderTheyCome) {
 
 TEST_P(Conformance, NobodyLeavesABarrierBeforeAllHaveCome) {
   std::atomic<int> come = 0;
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     for (int round = 1; round <= 20; ++round) {
       ++come;
       group.run(Collective{});
@@ -225,7 +225,7 @@ TEST_P(Conformance, NobodyLeavesABarrierBeforeAllHaveCome) {
 }
 
 TEST_P(Conformance, ManySmallCollectivesInARowStayInStep) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     for (size_t i = 0; i < 500; ++i) {
       expect_right(group, kCases[i % std::size(kCases)], float32, 1,
                    static_cast<int>(i) % group.size());
@@ -253,7 +253,7 @@ INSTANTIATE_TEST_SUITE_P(Transports, Conformance, ::testing::ValuesIn(settings()
 class EachAlgorithm : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(EachAlgorithm, ComesOutRight) {
-  on_groups(GetParam(), [&](detail::GroupImpl& group) {
+  on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
     int root = 0;
     for (const Case& c : kCases) {
       for (const size_t count : {0, 1, 7, 1009, 65537, 200'003}) {
@@ -272,7 +272,7 @@ TEST_P(EachAlgorithm, GivesAllRanksTheSameBits) {
   const int ranks = GetParam().ranks;
   for (const size_t n : {7, 4097, 300'011}) {
     std::vector<std::vector<float>> results(static_cast<size_t>(ranks));
-    on_groups(GetParam(), [&](detail::GroupImpl& group) {
+    on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
       std::vector<float> in(n);
       const float phase = static_cast<float>(group.rank()) + 1.3f;
       for (size_t i = 0; i < n; ++i) in[i] = std::sin(static_cast<float>(i + 1) * phase);
@@ -299,7 +299,7 @@ TEST_P(EachAlgorithm, GivesAllRanksTheSameBits) {
 TEST_P(EachAlgorithm, RoundsHalfTypesOnce) {
   const int ranks = GetParam().ranks;
   for (const size_t n : {3, 100'000}) {
-    on_groups(GetParam(), [&](detail::GroupImpl& group) {
+    on_all_ranks(GetParam(), [&](detail::GroupImpl& group) {
       const std::vector<bfloat16_t> in(n, bfloat16_t(group.rank() == 0 ? 1.0f : 0x1p-9f));
       const auto expected = bfloat16_t(1.0f + static_cast<float>(ranks - 1) * 0x1p-9f);
       for (const Operation operation : {Operation::all_reduce, Operation::reduce}) {

@@ -31,12 +31,12 @@ class Failures : public ::testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Transports, Failures, ::testing::ValuesIn(transports()),
                          [](const auto& info) { return std::string(info.param); });
 
-void all_sum(detail::GroupImpl& group, std::vector<float> values) {
+void sum_values(detail::GroupImpl& group, std::vector<float> values) {
   const auto bytes = std::as_writable_bytes(std::span(values));
   group.run({Operation::all_reduce, Reduction::sum, float32, -1, bytes, bytes});
 }
 
-void all_gather(detail::GroupImpl& group, std::vector<float> values) {
+void gather_values(detail::GroupImpl& group, std::vector<float> values) {
   std::vector<float> out(values.size() * static_cast<size_t>(group.size()));
   group.run({Operation::all_gather, Reduction::none, float32, -1, std::as_bytes(std::span(values)),
              std::as_writable_bytes(std::span(out))});
@@ -46,9 +46,9 @@ TEST_P(Failures, RanksAtDifferentCollectivesBothLearnWhoIsWhere) {
   const auto groups = make_groups(GetParam(), 2);
   on_threads(2, [&](int rank) {
     auto& group = *groups.ranks[static_cast<size_t>(rank)];
-    all_sum(group, {1, 2, 3});
+    sum_values(group, {1, 2, 3});
     const auto message = error_of<DesyncError>([&] {
-      rank == 0 ? all_sum(group, {1, 2, 3, 4}) : all_gather(group, {1, 2});
+      rank == 0 ? sum_values(group, {1, 2, 3, 4}) : gather_values(group, {1, 2});
     });
     EXPECT_THAT(message,
                 AllOf(HasSubstr("#1 all_sum float32[4]"), HasSubstr("#1 all_gather float32[2]"),
@@ -61,7 +61,7 @@ TEST_P(Failures, DifferentSizesAreFoundBeforeDataIsUsed) {
   on_threads(2, [&](int rank) {
     auto& group = *groups.ranks[static_cast<size_t>(rank)];
     const size_t count = rank == 0 ? 100'000 : 50'000;
-    error_of<DesyncError>([&] { all_sum(group, std::vector<float>(count)); });
+    error_of<DesyncError>([&] { sum_values(group, std::vector<float>(count)); });
   });
 }
 
@@ -74,11 +74,11 @@ TEST_P(Failures, ADeadlineEndsTheWaitAndTheGroupOnEveryRank) {
       while (!timed_out) std::this_thread::sleep_for(Milliseconds{1});
       // The others' reports need a moment to arrive.
       std::this_thread::sleep_for(Milliseconds{200});
-      error_of<AbortedError>([&] { all_sum(group, {1}); });
+      error_of<AbortedError>([&] { sum_values(group, {1}); });
       return;
     }
     try {
-      all_sum(group, {1});
+      sum_values(group, {1});
       ADD_FAILURE() << "no error";
     } catch (const TimeoutError& error) {
       EXPECT_THAT(error.what(), HasSubstr("waited for rank"));
@@ -93,9 +93,9 @@ TEST_P(Failures, ADeadlineEndsTheWaitAndTheGroupOnEveryRank) {
 TEST_P(Failures, AGroupThatFailedThrowsTheSameErrorAtOnce) {
   const auto groups = make_groups(GetParam(), 2, Milliseconds{100});
   auto& group = *groups.ranks[0];
-  error_of<TimeoutError>([&] { all_sum(group, {1}); });
+  error_of<TimeoutError>([&] { sum_values(group, {1}); });
   const auto start = Clock::now();
-  error_of<TimeoutError>([&] { all_sum(group, {1}); });
+  error_of<TimeoutError>([&] { sum_values(group, {1}); });
   EXPECT_LT(Clock::now() - start, Milliseconds{50});
 }
 
@@ -103,7 +103,7 @@ TEST_P(Failures, AbortWakesAWaitingRankAndTellsTheOthers) {
   const auto groups = make_groups(GetParam(), 2);
   const auto start = Clock::now();
   std::thread waiting([&] {
-    const auto message = error_of<AbortedError>([&] { all_sum(*groups.ranks[0], {1}); });
+    const auto message = error_of<AbortedError>([&] { sum_values(*groups.ranks[0], {1}); });
     EXPECT_THAT(message, HasSubstr("enough"));
   });
   std::this_thread::sleep_for(Milliseconds{50});
@@ -114,8 +114,8 @@ TEST_P(Failures, AbortWakesAWaitingRankAndTellsTheOthers) {
 
 TEST(FlightRecorder, TellsWhatRanAndWhatFailed) {
   const auto groups = make_groups("memory", 2, Milliseconds{100});
-  on_threads(2, [&](int rank) { all_sum(*groups.ranks[static_cast<size_t>(rank)], {1, 2}); });
-  error_of<TimeoutError>([&] { all_gather(*groups.ranks[0], {1}); });
+  on_threads(2, [&](int rank) { sum_values(*groups.ranks[static_cast<size_t>(rank)], {1, 2}); });
+  error_of<TimeoutError>([&] { gather_values(*groups.ranks[0], {1}); });
   const std::string json = groups.ranks[0]->recorder().json();
   EXPECT_THAT(json,
               AllOf(HasSubstr("\"all_sum\""), HasSubstr("\"done\""), HasSubstr("\"all_gather\""),

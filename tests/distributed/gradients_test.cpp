@@ -13,15 +13,8 @@
 namespace mlx::core::distributed {
 namespace {
 
-using testing::make_groups;
-using testing::on_threads;
-
-constexpr int kRanks = 3;
-
-void on_groups(const std::function<void(Group)>& body) {
-  const auto groups = make_groups("memory", kRanks);
-  on_threads(kRanks, [&](int rank) { body(Group(groups.ranks[static_cast<size_t>(rank)])); });
-}
+using testing::kRanks;
+using testing::on_groups;
 
 void expect_close(const array& a, const array& b) {
   ASSERT_EQ(a.shape(), b.shape());

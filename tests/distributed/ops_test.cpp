@@ -13,17 +13,12 @@
 namespace mlx::core::distributed {
 namespace {
 
+using testing::kRanks;
 using testing::make_groups;
+using testing::on_groups;
 using testing::on_threads;
 
 using Rows = std::vector<int64_t>;
-
-constexpr int kRanks = 3;
-
-void on_groups(const std::function<void(Group)>& body) {
-  const auto groups = make_groups("memory", kRanks);
-  on_threads(kRanks, [&](int rank) { body(Group(groups.ranks[static_cast<size_t>(rank)])); });
-}
 
 void expect_equal(const array& a, const array& b) {
   ASSERT_EQ(a.shape(), b.shape());

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <functional>
 
 #include "mlx/distributed/bootstrap/environment.h"
@@ -162,6 +163,11 @@ std::string Processes::transcript() const {
             r.output;
   }
   return text;
+}
+
+void say(const std::string& text) {
+  std::printf("%s\n", text.c_str());
+  std::fflush(stdout);
 }
 
 }  // namespace mlx::core::distributed::testing

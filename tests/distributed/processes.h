@@ -69,6 +69,12 @@ class Processes {
   std::vector<Rank> ranks_;
 };
 
+/// How long a test waits for what must happen.
+constexpr Milliseconds kPatience{60'000};
+
+/// In a rank's process: prints a line, at once.
+void say(const std::string& text);
+
 /// In a rank's process: runs the body that the environment names and returns
 /// its exit code. -1 where this is not a rank's process.
 int run_body();

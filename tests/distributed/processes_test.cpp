@@ -16,9 +16,9 @@ namespace mlx::core::distributed {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::kPatience;
 using testing::Processes;
 
-constexpr Milliseconds kPatience{60'000};
 constexpr int kFailedAsExpected = 3;
 
 // And RDMA, where this machine has a device.

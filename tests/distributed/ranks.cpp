@@ -173,6 +173,11 @@ Groups make_job_groups(const std::string& transport, int ranks, Milliseconds lim
 
 }  // namespace
 
+void on_groups(const std::function<void(Group)>& body) {
+  const Groups groups = make_groups("memory", kRanks);
+  on_threads(kRanks, [&](int rank) { body(Group(groups.ranks[static_cast<size_t>(rank)])); });
+}
+
 Environment environment_of(int rank, int ranks, const Endpoint& rendezvous, const Secret& secret) {
   Environment e;
   e.rank = rank;

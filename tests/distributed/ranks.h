@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mlx/distributed/bootstrap/environment.h"
+#include "mlx/distributed/distributed.h"
 #include "mlx/distributed/group.h"
 #include "mlx/distributed/transport.h"
 
@@ -32,6 +33,12 @@ struct Groups {
 Groups make_groups(const std::string& transport, int ranks,
                    Milliseconds operation_limit = Milliseconds{20'000},
                    const std::string& algorithm = "", bool detail = false);
+
+/// The ranks of on_groups().
+constexpr int kRanks = 3;
+
+/// Runs `body` on each rank of a job over memory, as threads.
+void on_groups(const std::function<void(Group)>& body);
 
 /// The environments of a job on the loopback address; a server must run there.
 Environment environment_of(int rank, int ranks, const Endpoint& rendezvous, const Secret& secret);

@@ -2,20 +2,15 @@
 
 #include <unistd.h>
 
-#include <cstdio>
 #include <string>
 
+#include "distributed/processes.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
 #include "mlx/distributed/ops.h"
 
 namespace mlx::core::distributed::testing {
 namespace {
-
-void say(const std::string& text) {
-  std::printf("%s\n", text.c_str());
-  std::fflush(stdout);
-}
 
 float sum_of(const Group& group) { return all_sum(array(1.0f), group).item<float>(); }
 

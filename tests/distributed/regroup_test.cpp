@@ -10,10 +10,9 @@ namespace mlx::core::distributed {
 namespace {
 
 using ::testing::HasSubstr;
+using testing::kPatience;
 using ::testing::Not;
 using testing::Processes;
-
-constexpr Milliseconds kPatience{60'000};
 
 // For what happens on some of the ranks.
 void wait_until(Processes& job, const std::function<bool()>& happened) {

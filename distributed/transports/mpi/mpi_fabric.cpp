@@ -1,20 +1,14 @@
 #include "mlx/distributed/transports/mpi/mpi_fabric.h"
 
-#include <sched.h>
-
 #include <algorithm>
 
 #include "mlx/core/base/error.h"
 #include "mlx/distributed/transports/mpi/meeting.h"
 #include "mlx/distributed/transports/mpi/transport.h"
+#include "mlx/distributed/transports/patience.h"
 
 namespace mlx::core::distributed::mpi {
 namespace {
-
-int cores() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-}
 
 class MpiFabric final : public Fabric {
  public:
@@ -27,7 +21,7 @@ class MpiFabric final : public Fabric {
     const auto here = std::count(hosts.begin(), hosts.end(), host_of(job_->rank()));
     return std::make_unique<MpiTransport>(
         mpi_, communicator(group, world_ranks), std::move(hosts),
-        MpiTransport::Options{here > cores(), job_->environment().algorithm.empty()});
+        MpiTransport::Options{here > usable_cores(), job_->environment().algorithm.empty()});
   }
 
  private:

@@ -23,7 +23,6 @@ static_assert(std::has_unique_object_representations_v<Fixed>);
 static_assert(std::has_unique_object_representations_v<Gid>);
 
 constexpr uint32_t kMark = 0x316d6472;  // changes with the layout and the protocol
-constexpr uint32_t kFewestSlots = 4;    // what the credits need, see rdma_link.cpp
 
 int common_prefix(const Gid& a, const Gid& b) {
   int bits = 0;

@@ -12,6 +12,9 @@
 
 namespace mlx::core::distributed::rdma {
 
+/// What the credits need, see rdma_link.cpp.
+inline constexpr int kFewestSlots = 4;
+
 struct Card {
   uint32_t pair_number = 0;
   uint32_t first_packet = 0;

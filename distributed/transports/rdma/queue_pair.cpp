@@ -15,7 +15,6 @@ namespace mlx::core::distributed::rdma {
 namespace {
 
 constexpr int kMostSlots = 16;
-constexpr int kFewestSlots = 4;
 constexpr uint32_t kWrites = 2;  // beside the sends
 constexpr uint32_t kWantedInline = 256;
 

@@ -12,14 +12,14 @@
 namespace mlx::core::distributed {
 namespace {
 
-using Variables = std::map<std::string, std::string>;
+using VariableMap = std::map<std::string, std::string>;
 
-const Variables kStepOfSlurm{
+const VariableMap kStepOfSlurm{
     {"SLURM_PROCID", "5"},         {"SLURM_STEP_NUM_TASKS", "6"},
     {"SLURM_LOCALID", "1"},        {"SLURM_STEP_NODELIST", "n[01-03]"},
     {"SLURM_JOB_ID", "123456789"}, {"SLURM_STEP_ID", "2"},
 };
-const Variables kWorkerOfTorchrun{
+const VariableMap kWorkerOfTorchrun{
     {"RANK", "3"},
     {"WORLD_SIZE", "4"},
     {"LOCAL_RANK", "1"},
@@ -29,7 +29,7 @@ const Variables kWorkerOfTorchrun{
 };
 
 // `base` with other values; an empty one is taken away.
-std::optional<OtherLauncher> found(Variables base, const Variables& other = {}) {
+std::optional<OtherLauncher> found(VariableMap base, const VariableMap& other = {}) {
   for (const auto& [name, value] : other) base[name] = value;
   return find_other_launcher([&](const char* name) { return base[name]; });
 }

@@ -22,11 +22,11 @@ using ::testing::AnyOf;
 using testing::Detour;
 using testing::Fault;
 using ::testing::HasSubstr;
+using testing::kPatience;
 using testing::Processes;
 using testing::Proxy;
 using testing::Variables;
 
-constexpr Milliseconds kPatience{60'000};
 constexpr int kFailedAsExpected = 3;
 
 // A job of three in which rank 0 reaches rank 1 through a proxy, at the first of its addresses.

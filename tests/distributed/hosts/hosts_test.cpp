@@ -15,10 +15,10 @@ namespace {
 
 using ::testing::HasSubstr;
 using testing::Hosts;
+using testing::kPatience;
 using testing::Processes;
 using testing::Variables;
 
-constexpr Milliseconds kPatience{60'000};
 constexpr Milliseconds kHeartbeat{1000};
 constexpr int kExitCodeOfSkipped = 77;
 

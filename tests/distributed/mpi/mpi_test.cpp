@@ -54,7 +54,7 @@ Result run(const std::string& body, int ranks, const std::string& transports = "
   return result;
 }
 
-void expect_right(const Result& result, int ranks) {
+void expect_all_right(const Result& result, int ranks) {
   EXPECT_EQ(result.finished.exit_code, 0) << result.finished.out << result.finished.err;
   size_t right = 0;
   for (size_t at = 0; (at = result.finished.out.find("all right", at)) != std::string::npos; ++at) {
@@ -67,26 +67,28 @@ void expect_right(const Result& result, int ranks) {
 class UnderMpirun : public ::testing::TestWithParam<int> {};
 
 TEST_P(UnderMpirun, EveryOperationIsRightForEveryDtype) {
-  expect_right(run("every_operation", GetParam()), GetParam());
+  expect_all_right(run("every_operation", GetParam()), GetParam());
 }
 
 TEST_P(UnderMpirun, EveryAlgorithmIsRight) {
-  expect_right(run("every_algorithm", GetParam()), GetParam());
+  expect_all_right(run("every_algorithm", GetParam()), GetParam());
 }
 
 TEST_P(UnderMpirun, SubGroupsWorkAtTheSameTime) {
-  expect_right(run("sub_groups", GetParam()), GetParam());
+  expect_all_right(run("sub_groups", GetParam()), GetParam());
 }
 
-TEST_P(UnderMpirun, GroupsSplitToAnyDepth) { expect_right(run("splits", GetParam()), GetParam()); }
+TEST_P(UnderMpirun, GroupsSplitToAnyDepth) {
+  expect_all_right(run("splits", GetParam()), GetParam());
+}
 
 TEST_P(UnderMpirun, MessagesPassAtTheSameTime) {
-  expect_right(run("messages", GetParam()), GetParam());
+  expect_all_right(run("messages", GetParam()), GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Mpi, UnderMpirun, ::testing::Values(2, 4));
 
-TEST(Mpi, WorksOverTcpToo) { expect_right(run("every_operation", 2, "self,tcp"), 2); }
+TEST(Mpi, WorksOverTcpToo) { expect_all_right(run("every_operation", 2, "self,tcp"), 2); }
 
 // A process that has seen a failure does not wait for the others in MPI_Finalize,
 // which mpirun counts as one.
@@ -105,7 +107,7 @@ TEST(Mpi, ALateRankIsNamedAndMemoryInUseIsKept) {
   expect_right_but_not_finalized(run("late", 2), 2);
 }
 
-TEST(Mpi, WaitingNeedsLittleOfTheProcessor) { expect_right(run("idle", 2), 2); }
+TEST(Mpi, WaitingNeedsLittleOfTheProcessor) { expect_all_right(run("idle", 2), 2); }
 
 TEST(Mpi, AKilledRankEndsTheJob) {
   const Result result = run("die", 3);

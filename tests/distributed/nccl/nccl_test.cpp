@@ -217,7 +217,7 @@ void expect_error(detail::GroupImpl& group, const Collective& c, const char* tex
   EXPECT_THAT(error_of<E>([&] { group.run(c); }), HasSubstr(text));
 }
 
-Collective all_sum(std::vector<std::byte>& data, Dtype dtype = float32) {
+Collective sum_over_ranks(std::vector<std::byte>& data, Dtype dtype = float32) {
   return {.operation = Operation::all_reduce,
           .reduction = Reduction::sum,
           .dtype = dtype,
@@ -230,11 +230,11 @@ TEST(Nccl, RefusesByNameWhatItCannotDoAndGoesOn) {
   FakeNccl& fake = reset_fake_nccl();
   on_ranks(1, [&](detail::GroupImpl& group) {
     std::vector<std::byte> data(16);
-    expect_error<std::invalid_argument>(group, all_sum(data, int16), "cannot reduce int16");
+    expect_error<std::invalid_argument>(group, sum_over_ranks(data, int16), "cannot reduce int16");
     fake.on_host = true;
-    expect_error<std::invalid_argument>(group, all_sum(data), "got memory of the host");
+    expect_error<std::invalid_argument>(group, sum_over_ranks(data), "got memory of the host");
     fake.on_host = false;
-    group.run(all_sum(data));
+    group.run(sum_over_ranks(data));
   });
 }
 
@@ -242,11 +242,12 @@ TEST(Nccl, AnErrorOfTheLibraryAbortsTheCommunicator) {
   FakeNccl& fake = reset_fake_nccl();
   on_ranks(2, [&](detail::GroupImpl& group) {
     std::vector<std::byte> data(16);
-    group.run(all_sum(data));
+    group.run(sum_over_ranks(data));
     group.run(Collective{});
     fake.async_error = 6;
-    expect_error<AbortedError>(group, all_sum(data), "remote process exited: a cable is out");
-    expect_error<AbortedError>(group, all_sum(data), "a cable is out");
+    expect_error<AbortedError>(group, sum_over_ranks(data),
+                               "remote process exited: a cable is out");
+    expect_error<AbortedError>(group, sum_over_ranks(data), "a cable is out");
   });
   EXPECT_EQ(nccl_calls(0).back(), "CommAbort");
   EXPECT_EQ(nccl_calls(1).back(), "CommAbort");
@@ -256,7 +257,7 @@ TEST(Nccl, ARankThatDoesOtherThingsIsNamedBeforeDataMoves) {
   reset_fake_nccl();
   on_ranks(2, [](detail::GroupImpl& group) {
     std::vector<std::byte> data(16);
-    Collective c = all_sum(data);
+    Collective c = sum_over_ranks(data);
     if (group.rank() == 1) c.reduction = Reduction::max;
     expect_error<DesyncError>(group, c, "all_max");
   });

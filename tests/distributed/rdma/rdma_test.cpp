@@ -46,8 +46,8 @@ class Rdma : public ::testing::Test {
 };
 
 // Two ends of a link on one thread.
-struct Ends {
-  Ends() {
+struct RdmaEnds {
+  RdmaEnds() {
     for (int i = 0; i < 2; ++i) {
       pairs[i] = std::make_shared<QueuePair>(device);
       links[i] = rdma::make_rdma_link(pairs[i], i, 1 - i);
@@ -161,7 +161,7 @@ INSTANTIATE_TEST_SUITE_P(Devices, RdmaStream, ::testing::ValuesIn(kKinds),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST_P(RdmaStream, IsTheSameHoweverItIsCutUp) {
-  Ends ends;
+  RdmaEnds ends;
   for (const Split& split : kSplits) {
     Flow flow(*ends.links[0], *ends.links[1], split.writes, split.reads);
     run({&flow});
@@ -169,7 +169,7 @@ TEST_P(RdmaStream, IsTheSameHoweverItIsCutUp) {
 }
 
 TEST_P(RdmaStream, RunsBothWaysAtOnce) {
-  Ends ends;
+  RdmaEnds ends;
   for (const Split& split : kSplits) {
     for (const Split& back : kSplits) {
       Flow there(*ends.links[0], *ends.links[1], split.writes, split.reads);
@@ -180,7 +180,7 @@ TEST_P(RdmaStream, RunsBothWaysAtOnce) {
 }
 
 TEST_P(RdmaStream, SurvivesRandomCuts) {
-  Ends ends;
+  RdmaEnds ends;
   std::minstd_rand random(7);
   const auto cuts = [&random](size_t total) {
     std::vector<size_t> parts;
@@ -200,7 +200,7 @@ TEST_P(RdmaStream, SurvivesRandomCuts) {
 }
 
 TEST_F(Rdma, AWriterMayBeFarAheadOfTheReader) {
-  Ends ends;
+  RdmaEnds ends;
   const std::vector<std::byte> in(1000);
   size_t written = 0;
   // Until nothing more fits: the slots are full and no credit is left.
@@ -229,7 +229,7 @@ class Block {
 };
 
 // Moves all of it, in one write and one read.
-void move(Ends& ends, std::span<std::byte> in, std::span<std::byte> out) {
+void move(RdmaEnds& ends, std::span<std::byte> in, std::span<std::byte> out) {
   const Deadline deadline = after(Milliseconds{10'000});
   while (!out.empty() && Clock::now() < deadline) {
     if (!in.empty()) in = in.subspan(ends.links[0]->write(in).value());
@@ -242,7 +242,7 @@ void move(Ends& ends, std::span<std::byte> in, std::span<std::byte> out) {
 }
 
 TEST_F(Rdma, LargeArraysMoveByOneWriteEachAndAreRegisteredOnce) {
-  Ends ends;
+  RdmaEnds ends;
   constexpr size_t kBytes = 4096 * kK;
   Block in(kBytes), out(kBytes);
   std::fill(in.span().begin(), in.span().end(), std::byte{7});
@@ -257,7 +257,7 @@ TEST_F(Rdma, LargeArraysMoveByOneWriteEachAndAreRegisteredOnce) {
 }
 
 TEST_F(Rdma, MemoryThatIsUnmappedIsForgotten) {
-  Ends ends;
+  RdmaEnds ends;
   {
     Block in(2048 * kK), out(2048 * kK);
     move(ends, in.span(), out.span());
@@ -270,7 +270,7 @@ TEST_F(Rdma, MemoryThatIsUnmappedIsForgotten) {
 
 TEST_F(Rdma, KeepsFewRegistrationsOnADeviceThatHasFew) {
   testing::set_fake_devices(with([](auto& d) { d.max_mr = 12; }));
-  Ends ends;
+  RdmaEnds ends;
   for (size_t i = 1; i <= 8; ++i) {
     Block in(i * 1024 * kK), out(i * 1024 * kK);
     move(ends, in.span(), out.span());
@@ -280,7 +280,7 @@ TEST_F(Rdma, KeepsFewRegistrationsOnADeviceThatHasFew) {
 
 TEST_F(Rdma, MemoryThatIsRefusedIsCopiedAndNotTriedAgain) {
   testing::set_fake_devices(with([](auto& d) { d.most_registered = kBuffersOnly; }));
-  Ends ends;
+  RdmaEnds ends;
   Block in(2048 * kK), out(2048 * kK);
   for (int i = 0; i < 3; ++i) {
     std::fill(in.span().begin(), in.span().end(), static_cast<std::byte>(i));
@@ -291,14 +291,14 @@ TEST_F(Rdma, MemoryThatIsRefusedIsCopiedAndNotTriedAgain) {
 }
 
 TEST_F(Rdma, SmallMessagesGoInline) {
-  Ends ends;
+  RdmaEnds ends;
   Flow flow(*ends.links[0], *ends.links[1], {40}, {40});
   run({&flow});
   EXPECT_GE(testing::fake_counts().inline_sends, 1u);
 }
 
 TEST_F(Rdma, TheStatusOfAFailedRequestIsTheReason) {
-  Ends ends;
+  RdmaEnds ends;
   testing::fail_fake_request(0, IBV_WC_RETRY_EXC_ERR);
   const std::byte byte{1};
   try {
@@ -315,7 +315,7 @@ TEST_F(Rdma, TheStatusOfAFailedRequestIsTheReason) {
 }
 
 TEST_F(Rdma, WhatWasSentBeforeTheEndIsStillRead) {
-  Ends ends;
+  RdmaEnds ends;
   const std::vector<std::byte> in(20 * kK, std::byte{5});
   ASSERT_EQ(ends.links[0]->write(in), in.size());
   ends.links[0]->flush();
@@ -328,7 +328,7 @@ TEST_F(Rdma, WhatWasSentBeforeTheEndIsStillRead) {
 
 TEST_F(Rdma, AfterAnAbortNobodyWritesToOurMemory) {
   testing::set_fake_devices(with([](auto& d) { d.delay = Milliseconds{20}; }));
-  Ends ends;
+  RdmaEnds ends;
   Block in(2048 * kK), out(2048 * kK);
   std::fill(out.span().begin(), out.span().end(), std::byte{1});
   std::fill(in.span().begin(), in.span().end(), std::byte{2});
@@ -348,7 +348,7 @@ TEST_F(Rdma, AfterAnAbortNobodyWritesToOurMemory) {
 
 TEST_F(Rdma, ASleeperWakesForWhatHasCome) {
   testing::set_fake_devices(with([](auto& d) { d.delay = Milliseconds{20}; }));
-  Ends ends;
+  RdmaEnds ends;
   const std::byte sent{9};
   ends.links[0]->write({&sent, 1});
   ends.links[0]->flush();

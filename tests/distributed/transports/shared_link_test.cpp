@@ -13,11 +13,13 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <random>
 #include <utility>
 
+#include "distributed/transports/noise.h"
 namespace mlx::core::distributed {
 namespace {
+
+using testing::noise;
 
 constexpr size_t kLarge = 1'900'007;
 
@@ -37,8 +39,8 @@ std::array<Socket, 2> doorbells() {
 }
 
 // Both in this process.
-struct Ends {
-  Ends() {
+struct SharedEnds {
+  SharedEnds() {
     const std::shared_ptr<Segment> segment = Segment::create();
     auto [left, right] = doorbells();
     a = make_shared_link(segment, 0, std::move(left));
@@ -46,17 +48,6 @@ struct Ends {
   }
   std::unique_ptr<Link> a, b;
 };
-
-std::vector<std::byte> noise(size_t bytes) {
-  std::mt19937_64 random(bytes);
-  std::vector<std::byte> data(bytes + 8);
-  for (size_t i = 0; i < bytes; i += 8) {
-    const uint64_t word = random();
-    std::memcpy(data.data() + i, &word, 8);
-  }
-  data.resize(bytes);
-  return data;
-}
 
 // The parts of a stream, one at a time; what is left of one is passed again.
 struct Parts {
@@ -73,7 +64,7 @@ struct Parts {
   size_t at = 0, left = 0;
 };
 
-void expect_arrives(Ends& ends, size_t bytes, const std::vector<size_t>& sent_in,
+void expect_arrives(SharedEnds& ends, size_t bytes, const std::vector<size_t>& sent_in,
                     const std::vector<size_t>& received_in) {
   auto data = noise(bytes);
   std::vector<std::byte> out(bytes);
@@ -99,14 +90,14 @@ TEST_P(SharedLink, DeliversInOrderWhateverTheSizes) {
                                                  {3 * 1024 * 1024 + 5, 40, 40, 2'000'003}};
   for (const auto& sent_in : cuts) {
     for (const auto& received_in : cuts) {
-      Ends ends;
+      SharedEnds ends;
       expect_arrives(ends, kLarge, sent_in, received_in);
     }
   }
 }
 
 TEST_P(SharedLink, CarriesOneStreamAfterAnotherEachWay) {
-  Ends ends;
+  SharedEnds ends;
   for (const size_t bytes : {1ul, 4096ul, 1ul << 20, 40ul, kLarge, 3ul}) {
     expect_arrives(ends, bytes, {bytes}, {bytes});
     std::swap(ends.a, ends.b);
@@ -115,14 +106,14 @@ TEST_P(SharedLink, CarriesOneStreamAfterAnotherEachWay) {
 }
 
 TEST_P(SharedLink, LendsWhatIsLargeAndCopiesWhatIsSmall) {
-  Ends ends;
+  SharedEnds ends;
   const auto small = noise(1000), large = noise(kLarge);
   EXPECT_EQ(ends.a->write(small), small.size());
   EXPECT_EQ(ends.a->write(large), lends() ? 0 : Segment::kCapacity - small.size());
 }
 
 TEST_P(SharedLink, WakesAnEndThatSleeps) {
-  Ends ends;
+  SharedEnds ends;
   const auto data = noise(kLarge);
   std::vector<std::byte> out(kLarge);
   std::vector<pollfd> reading, writing;
@@ -139,7 +130,7 @@ TEST_P(SharedLink, WakesAnEndThatSleeps) {
 }
 
 TEST(SingleCopy, WakesTheWriterOnlyWhenTheLoanIsSettled) {
-  Ends ends;
+  SharedEnds ends;
   const auto data = noise(kLarge);
   std::vector<std::byte> out(kLarge);
   std::vector<pollfd> writing;
@@ -155,7 +146,7 @@ TEST(SingleCopy, WakesTheWriterOnlyWhenTheLoanIsSettled) {
 
 // So that two ends that both send before they receive do not wait for each other.
 TEST(SingleCopy, WhatIsPostedGoesIntoTheRing) {
-  Ends ends;
+  SharedEnds ends;
   const auto data = noise(Segment::kCapacity);
   std::vector<std::byte> out(data.size());
   for (int round = 0; round < 2; ++round) {
@@ -170,7 +161,7 @@ TEST(SingleCopy, WhatIsPostedGoesIntoTheRing) {
 
 // An aborted call gives its memory back at once.
 TEST(SingleCopy, NothingIsTakenOfALoanThatIsWithdrawn) {
-  Ends ends;
+  SharedEnds ends;
   auto data = noise(kLarge);
   std::vector<std::byte> out(kLarge);
   std::vector<pollfd> reading;
@@ -191,7 +182,7 @@ TEST(SingleCopy, MemoryThatCannotBeReadGoesThroughTheRing) {
     const std::span data(static_cast<std::byte*>(memory), bytes);
     const auto expected = noise(bytes);
     std::memcpy(memory, expected.data(), bytes);
-    Ends ends;
+    SharedEnds ends;
     std::vector<std::byte> out(bytes);
     std::vector<pollfd> writing;
     EXPECT_EQ(ends.a->write(data), 0u);
@@ -225,7 +216,7 @@ class Lender {
     theirs.close();
     expect_step(steps[0]);  // it has opened the segment
     link = make_shared_link(segment, 0, std::move(ours));
-    send(steps[0].fd(), "l", 1, 0);
+    ::send(steps[0].fd(), "l", 1, 0);
     expect_step(steps[0]);  // it has lent
   }
   ~Lender() { kill(); }
@@ -240,15 +231,15 @@ class Lender {
   static void expect_step(const Socket& steps) {
     ASSERT_TRUE(wait_ready(steps.fd(), POLLIN, after(Milliseconds{10'000})));
     char step;
-    ASSERT_EQ(recv(steps.fd(), &step, 1, 0), 1);
+    ASSERT_EQ(::recv(steps.fd(), &step, 1, 0), 1);
   }
   [[noreturn]] static void lend(int descriptor, Socket doorbell, const Socket& steps,
                                 std::span<const std::byte> data) {
     const std::shared_ptr<Segment> segment = Segment::open(getppid(), descriptor);
     const auto link = make_shared_link(segment, 1, std::move(doorbell));
-    send(steps.fd(), "o", 1, 0);
+    ::send(steps.fd(), "o", 1, 0);
     wait_ready(steps.fd(), POLLIN, after(Milliseconds{10'000}));
-    if (link->write(data) == 0u) send(steps.fd(), "l", 1, 0);
+    if (link->write(data) == 0u) ::send(steps.fd(), "l", 1, 0);
     sleep(60);
     _exit(1);
   }

@@ -7,19 +7,21 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <random>
 
+#include "distributed/transports/noise.h"
 #include "mlx/distributed/transports/socket_link.h"
 
 namespace mlx::core::distributed {
 namespace {
 
+using testing::noise;
+
 constexpr size_t kPiece = kStripePiece;
 constexpr size_t kMany = 11 * kPiece + 4097;
 
 // Two ends, joined by so many connections.
-struct Ends {
-  explicit Ends(size_t connections) {
+struct StripedEnds {
+  explicit StripedEnds(size_t connections) {
     std::array<std::vector<std::unique_ptr<Link>>, 2> links;
     for (size_t i = 0; i < connections; ++i) {
       int pair[2];
@@ -42,20 +44,13 @@ struct Ends {
   // What one end has sent over a connection and the other has not read.
   size_t waiting(size_t connection) const {
     std::vector<std::byte> buffer(1 << 20);
-    const auto n = recv(descriptors[1][connection], buffer.data(), buffer.size(), MSG_PEEK);
+    const auto n = ::recv(descriptors[1][connection], buffer.data(), buffer.size(), MSG_PEEK);
     return n > 0 ? static_cast<size_t>(n) : 0;
   }
 
   std::array<std::vector<int>, 2> descriptors;
   std::unique_ptr<Link> a, b;
 };
-
-std::vector<std::byte> noise(size_t bytes) {
-  std::mt19937 random(static_cast<unsigned>(bytes));
-  std::vector<std::byte> data(bytes);
-  for (auto& byte : data) byte = static_cast<std::byte>(random());
-  return data;
-}
 
 // As LinkTransport moves messages: one at a time each way, what is left again.
 struct Messages {
@@ -82,7 +77,7 @@ struct Messages {
 };
 
 // Sends a stream cut in one way, and receives it cut in another.
-void expect_arrives(Ends& ends, size_t bytes, const std::vector<size_t>& sent_in,
+void expect_arrives(StripedEnds& ends, size_t bytes, const std::vector<size_t>& sent_in,
                     const std::vector<size_t>& received_in) {
   auto data = noise(bytes);
   std::vector<std::byte> out(bytes);
@@ -107,14 +102,14 @@ TEST_P(StripedLink, DeliversInOrderWhateverTheSizes) {
       {40, 300000}, {4095, 4096, 4097}, {kPiece - 1, kPiece + 1, 7}, {5 * kPiece}};
   for (const auto& sent_in : cuts) {
     for (const auto& received_in : cuts) {
-      Ends ends(GetParam());
+      StripedEnds ends(GetParam());
       expect_arrives(ends, kMany, sent_in, received_in);
     }
   }
 }
 
 TEST_P(StripedLink, CarriesOneStreamAfterAnotherEachWay) {
-  Ends ends(GetParam());
+  StripedEnds ends(GetParam());
   for (const size_t bytes : {1ul, kPiece - 1, 1ul, 2 * kPiece, 3 * kPiece + 5, kMany}) {
     expect_arrives(ends, bytes, {bytes}, {bytes});
     std::swap(ends.a, ends.b);
@@ -124,7 +119,7 @@ TEST_P(StripedLink, CarriesOneStreamAfterAnotherEachWay) {
 
 TEST_P(StripedLink, DeliversInOrderWithASlowConnection) {
   for (size_t slow = 0; slow < GetParam(); ++slow) {
-    Ends ends(GetParam());
+    StripedEnds ends(GetParam());
     ends.narrow(slow);
     expect_arrives(ends, kMany, {kMany}, {kMany});
   }
@@ -132,7 +127,7 @@ TEST_P(StripedLink, DeliversInOrderWithASlowConnection) {
 
 TEST_P(StripedLink, HasLostItsPeerWhenOneConnectionIsCut) {
   for (size_t lost = 0; lost < GetParam(); ++lost) {
-    Ends ends(GetParam());
+    StripedEnds ends(GetParam());
     auto data = noise(kMany);
     ends.cut(lost);
     EXPECT_FALSE(ends.a->write(data));
@@ -141,7 +136,7 @@ TEST_P(StripedLink, HasLostItsPeerWhenOneConnectionIsCut) {
 }
 
 TEST(StripedLink, SharesWhatIsLargeAndSendsWhatIsSmallOverOne) {
-  Ends ends(2);
+  StripedEnds ends(2);
   const auto header = noise(40), small = noise(8192);
   EXPECT_EQ(ends.a->write(header), header.size());
   EXPECT_EQ(ends.a->write(small), small.size());
@@ -154,7 +149,7 @@ TEST(StripedLink, SharesWhatIsLargeAndSendsWhatIsSmallOverOne) {
 }
 
 TEST(StripedLink, WritesAheadOfAConnectionThatIsFull) {
-  Ends ends(2);
+  StripedEnds ends(2);
   ends.narrow(0);
   const auto data = noise(2 * kPiece);
   const auto moved = ends.a->write(data);
@@ -165,7 +160,7 @@ TEST(StripedLink, WritesAheadOfAConnectionThatIsFull) {
 
 // Else a sleeper would wake at once, again and again.
 TEST(StripedLink, PollsOnlyWhatItWaitsFor) {
-  Ends ends(2);
+  StripedEnds ends(2);
   // Both pieces are asked for; the first one has come.
   std::vector<std::byte> out(2 * kPiece);
   const auto data = noise(kPiece);
@@ -194,7 +189,7 @@ TEST(SocketLink, SendsAHeaderAndItsMessageAtOnce) {
     EXPECT_EQ(link->write(message), message.size());
     EXPECT_EQ(link->flush(), true);
     std::vector<std::byte> got(2 * bytes);
-    got.resize(static_cast<size_t>(recv(other.fd(), got.data(), got.size(), 0)));
+    got.resize(static_cast<size_t>(::recv(other.fd(), got.data(), got.size(), 0)));
     auto expected = header;
     expected.insert(expected.end(), message.begin(), message.end());
     EXPECT_TRUE(got == expected) << got.size();
