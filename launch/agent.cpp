@@ -29,9 +29,6 @@ namespace dist = core::distributed;
 using core::concat;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kPingInterval{1'000};
-constexpr int kPingsInLimit = 4;
-
 // Where the launcher is: Slurm says it, else the address that our ssh came from.
 std::string launcher_address() {
   if (const char* slurm = std::getenv("SLURM_LAUNCH_NODE_IPADDR")) return slurm;
@@ -94,13 +91,6 @@ class Affinity {
   cpu_set_t before_;
 };
 
-bool has(const Variables& variables, const std::string& name) {
-  for (const auto& variable : variables) {
-    if (variable.first == name) return true;
-  }
-  return false;
-}
-
 /// A generation of the job that could be started.
 struct Generation {
   explicit Generation(Prepare what);
@@ -133,7 +123,7 @@ EnvironmentMap Generation::environment_of(const RankPlan& rank, const Placement&
   for (const auto& [name, value] : rank.environment) out[name] = value;
   out.emplace("OMP_NUM_THREADS", std::to_string(placement.threads));
   const char* const kDevices = "CUDA_VISIBLE_DEVICES";
-  const bool chosen = has(plan.environment, kDevices) || has(rank.environment, kDevices);
+  const bool chosen = sets(plan.environment, kDevices) || sets(rank.environment, kDevices);
   if (!placement.devices.empty() && !chosen) out[kDevices] = placement.devices;
   return out;
 }

@@ -8,14 +8,17 @@
 namespace mlx::launch {
 namespace {
 
-const char* const kNames[] = {"any", "ring", "mpi", "rdma", "jaccl", "jaccl-ring", "nccl"};
+const char* const kBackendNames[] = {"any", "ring", "mpi", "rdma", "jaccl", "jaccl-ring", "nccl"};
 
 }  // namespace
 
 bool is_backend_name(const std::string& name) {
-  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+  return std::find(std::begin(kBackendNames), std::end(kBackendNames), name) !=
+         std::end(kBackendNames);
 }
 
-std::string backend_names() { return join({std::begin(kNames), std::end(kNames)}, ", "); }
+std::string backend_names() {
+  return join({std::begin(kBackendNames), std::end(kBackendNames)}, ", ");
+}
 
 }  // namespace mlx::launch

@@ -3,6 +3,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 namespace mlx::launch {
 namespace {
 
@@ -25,6 +27,11 @@ EnvironmentMap job_environment(EnvironmentMap inherited, const Variables& strong
   for (const char* name : kOfAnotherJob) inherited.erase(name);
   for (const auto& [name, value] : stronger) inherited[name] = value;
   return inherited;
+}
+
+bool sets(const Variables& variables, const std::string& name) {
+  const auto is_it = [&](const auto& variable) { return variable.first == name; };
+  return std::any_of(variables.begin(), variables.end(), is_it);
 }
 
 Variables variables_of(Terminal terminal) {

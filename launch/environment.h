@@ -22,6 +22,9 @@ struct Terminal {
 /// which the last of a name counts.
 EnvironmentMap job_environment(EnvironmentMap inherited, const Variables& stronger);
 
+/// Whether one of them has that name.
+bool sets(const Variables& variables, const std::string& name);
+
 /// What tells a rank of the terminal on which its output ends up.
 Variables variables_of(Terminal terminal);
 

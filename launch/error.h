@@ -3,6 +3,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "mlx/core/base/error.h"
+
 namespace mlx::launch {
 
 /// The job cannot be started; `exit_code()` is what mlx-launch ends with.
@@ -21,5 +23,10 @@ class LaunchError : public std::runtime_error {
  private:
   int exit_code_;
 };
+
+template <typename... Parts>
+[[noreturn]] void throw_usage(const Parts&... parts) {
+  throw LaunchError(LaunchError::kUsage, core::concat(parts...));
+}
 
 }  // namespace mlx::launch

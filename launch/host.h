@@ -30,6 +30,7 @@ struct Host {
 
 /// The most ranks of a job.
 constexpr int kMostRanks = 4096;
+constexpr int kMostPort = 65535;
 
 /// A host as it is typed: a name or an address, "user@name", "[::1]".
 /// Errors: std::invalid_argument for what names no host, such as "-x", "a b" or "name:2".

@@ -15,9 +15,7 @@ namespace mlx::launch {
 namespace {
 
 using core::concat;
-using Kind = JsonValue::Kind;
-
-constexpr int kMostPort = 65535;
+using JsonKind = JsonValue::Kind;
 
 // A value and how one gets there: "hosts[2].port".
 struct Field {
@@ -36,11 +34,11 @@ class HostfileReader {
 
   Hostfile read(const JsonValue& root) {
     Hostfile out;
-    if (root.kind == Kind::list) {
+    if (root.kind == JsonKind::list) {
       read_hosts({root, "hosts"}, out);
     } else {
       const Field all{root, ""};
-      expect(all, Kind::object, "a list of hosts, or an object with \"hosts\"");
+      expect(all, JsonKind::object, "a list of hosts, or an object with \"hosts\"");
       for_members(all, {{"backend", [&](const Field& f) { out.backend = backend(f); }},
                         {"envs", [&](const Field& f) { out.environment = envs(f); }},
                         {"hosts", [&](const Field& f) { read_hosts(f, out); }}});
@@ -60,7 +58,7 @@ class HostfileReader {
     const std::string place = field.name.empty() ? "" : field.name + ": ";
     fail(field.value.line, concat(place, "got ", field.value.shown(), ", expected ", expected));
   }
-  void expect(const Field& field, Kind kind, const std::string& expected) const {
+  void expect(const Field& field, JsonKind kind, const std::string& expected) const {
     if (field.value.kind != kind) fail(field, expected);
   }
 
@@ -80,7 +78,7 @@ class HostfileReader {
   }
 
   std::string text(const Field& field, const std::string& expected) const {
-    expect(field, Kind::text, expected);
+    expect(field, JsonKind::text, expected);
     if (field.value.text.empty() || field.value.text.find('\0') != std::string::npos) {
       fail(field, expected);
     }
@@ -88,7 +86,8 @@ class HostfileReader {
   }
 
   int number(const Field& field, int most) const {
-    const int number = field.value.kind == Kind::number ? number_in(field.value.text, most) : -1;
+    const int number =
+        field.value.kind == JsonKind::number ? number_in(field.value.text, most) : -1;
     if (number < 1) fail(field, concat("a number from 1 to ", most));
     return number;
   }
@@ -102,7 +101,7 @@ class HostfileReader {
 
   Variables envs(const Field& field) const {
     const std::string expected = "a list of \"NAME=VALUE\"";
-    expect(field, Kind::list, expected);
+    expect(field, JsonKind::list, expected);
     Variables out;
     for (size_t i = 0; i < field.value.items.size(); ++i) {
       const Field item = field.item(i);
@@ -116,14 +115,14 @@ class HostfileReader {
   }
 
   Variables env(const Field& field) const {
-    expect(field, Kind::object, "an object of names and texts");
+    expect(field, JsonKind::object, "an object of names and texts");
     Variables out;
     for (const auto& [name, value] : field.value.members) {
       const Field variable = field.member(name, value);
       if (name.empty() || name.find_first_of(std::string("=\0", 2)) != name.npos) {
         fail(value.line, concat(field.name, ": \"", name, "\" cannot name a variable"));
       }
-      expect(variable, Kind::text, "a text");
+      expect(variable, JsonKind::text, "a text");
       if (value.text.find('\0') != value.text.npos) fail(variable, "a text without zero bytes");
       out.emplace_back(name, value.text);
     }
@@ -131,7 +130,7 @@ class HostfileReader {
   }
 
   std::vector<std::string> ips(const Field& field) const {
-    expect(field, Kind::list, "a list of addresses");
+    expect(field, JsonKind::list, "a list of addresses");
     std::vector<std::string> out;
     for (size_t i = 0; i < field.value.items.size(); ++i) {
       const std::string expected = "an IPv4 or IPv6 address";
@@ -144,13 +143,13 @@ class HostfileReader {
   // Device names to each rank.
   std::vector<std::vector<std::string>> rdma(const Field& field) const {
     const std::string expected = "null, the name of a device, or a list of names";
-    expect(field, Kind::list, "a list with an entry for each host");
+    expect(field, JsonKind::list, "a list with an entry for each host");
     std::vector<std::vector<std::string>> row;
     for (size_t i = 0; i < field.value.items.size(); ++i) {
       const Field entry = field.item(i);
       auto& devices = row.emplace_back();
-      if (entry.value.kind == Kind::null) continue;
-      if (entry.value.kind != Kind::list) {
+      if (entry.value.kind == JsonKind::null) continue;
+      if (entry.value.kind != JsonKind::list) {
         devices.push_back(text(entry, expected));
         continue;
       }
@@ -173,11 +172,11 @@ class HostfileReader {
 
   Host host(const Field& field) const {
     Host out;
-    if (field.value.kind == Kind::text) {
+    if (field.value.kind == JsonKind::text) {
       set_name(field, out);
       return out;
     }
-    expect(field, Kind::object, "the name of a host, or an object with \"ssh\"");
+    expect(field, JsonKind::object, "the name of a host, or an object with \"ssh\"");
     for_members(field, {{"ssh", [&](const Field& f) { set_name(f, out); }},
                         {"ips", [&](const Field& f) { out.ips = ips(f); }},
                         {"rdma", [&](const Field& f) { out.rdma = rdma(f); }},
@@ -206,7 +205,7 @@ class HostfileReader {
   }
 
   void read_hosts(const Field& field, Hostfile& out) const {
-    expect(field, Kind::list, "a list of hosts");
+    expect(field, JsonKind::list, "a list of hosts");
     if (field.value.items.empty()) fail(field, "at least one host");
     for (size_t i = 0; i < field.value.items.size(); ++i) out.hosts.push_back(host(field.item(i)));
     check_rdma(field, out.hosts);
@@ -245,7 +244,7 @@ class HostfileReader {
   const std::string& path_;
 };
 
-nlohmann::ordered_json to_json(const Host& host) {
+nlohmann::ordered_json host_json(const Host& host) {
   nlohmann::ordered_json out{{"ssh", host.name}};
   if (!host.user.empty()) out["user"] = host.user;
   if (host.port != 0) out["port"] = host.port;
@@ -291,7 +290,7 @@ std::string to_text(const Hostfile& hostfile) {
   for (const auto& [name, value] : hostfile.environment) {
     envs.push_back(nlohmann::json(name + "=" + value).dump());
   }
-  for (const Host& host : hostfile.hosts) hosts.push_back("    " + to_json(host).dump());
+  for (const Host& host : hostfile.hosts) hosts.push_back("    " + host_json(host).dump());
   if (!envs.empty()) text += concat("  \"envs\": [", join(envs, ", "), "],\n");
   return text + concat("  \"hosts\": [\n", join(hosts, ",\n"), "\n  ]\n}\n");
 }

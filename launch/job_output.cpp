@@ -17,7 +17,7 @@ namespace {
 using core::concat;
 
 constexpr int kTargets[] = {STDOUT_FILENO, STDERR_FILENO};
-constexpr const char* kNames[] = {"out", "err"};
+constexpr const char* kStreamNames[] = {"out", "err"};
 
 // Cyan, green, yellow, magenta, blue and their bright ones; red is for errors.
 constexpr int kColours[] = {36, 32, 33, 35, 34, 96, 92, 93, 95, 94};
@@ -58,7 +58,7 @@ void JobOutput::begin(int restart) {
       Stream& stream = ranks_[rank].streams[i];
       stream.lines = make_lines(rank, kTargets[i]);
       stream.tail = {};
-      if (!options_.log_folder.empty()) open_log(stream, rank, kNames[i], restart);
+      if (!options_.log_folder.empty()) open_log(stream, rank, kStreamNames[i], restart);
     }
   }
 }

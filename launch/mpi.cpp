@@ -23,11 +23,6 @@ constexpr const char* kNotForRanks[] = {
     "MLX_RENDEZVOUS",    "MLX_RENDEZVOUS_OWNER", "MLX_JOB_SECRET",
     "MLX_DATA_ADDRESSES"};
 
-template <typename... Parts>
-[[noreturn]] void throw_usage(const Parts&... parts) {
-  throw LaunchError(LaunchError::kUsage, concat(parts...));
-}
-
 std::string first_line_of(const std::string& command) {
   FILE* pipe = popen(command.c_str(), "r");
   if (!pipe) return "";
@@ -37,7 +32,7 @@ std::string first_line_of(const std::string& command) {
   return text.substr(0, text.find('\n'));
 }
 
-void check(const Plan& plan, const Options& options) {
+void check_for_mpirun(const Plan& plan, const Options& options) {
   if (!options.quiet_ranks.empty()) {
     throw_usage("--quiet-ranks: the output of all ranks comes from mpirun with --backend mpi.");
   }
@@ -140,11 +135,6 @@ class MpirunCommand {
   Words words_;
 };
 
-bool has(const Variables& variables, const char* name) {
-  const auto is_it = [&](const auto& variable) { return variable.first == name; };
-  return std::any_of(variables.begin(), variables.end(), is_it);
-}
-
 // As many as the ranks of the fullest host can have.
 int threads_of_a_rank(const Plan& plan, const Options& options, const EnvironmentMap& environment) {
   size_t ranks = 1;
@@ -179,7 +169,7 @@ MpiRun find_mpirun(const std::string& search_path) {
                       "There is no mpirun in PATH: --backend mpi needs Open MPI (Debian and "
                       "Ubuntu: apt install openmpi-bin; Fedora: dnf install openmpi).");
   }
-  const std::string line = first_line_of(quoted(path) + " --version 2>&1");
+  const std::string line = first_line_of(shell_quoted(path) + " --version 2>&1");
   constexpr std::string_view kName = "(Open MPI) ";
   const size_t at = line.find(kName);
   const std::string version = at == line.npos ? "" : line.substr(at + kName.size());
@@ -194,9 +184,9 @@ MpiRun find_mpirun(const std::string& search_path) {
 
 Job over_mpirun(const MpiRun& mpirun, const Plan& plan, const Options& options, int threads,
                 bool as_root) {
-  check(plan, options);
+  check_for_mpirun(plan, options);
   Plan full = plan;
-  if (threads > 0 && !has(plan.environment, "OMP_NUM_THREADS")) {
+  if (threads > 0 && !sets(plan.environment, "OMP_NUM_THREADS")) {
     full.environment.emplace_back("OMP_NUM_THREADS", std::to_string(threads));
   }
   Job job{{}, options, {}};

@@ -1,11 +1,9 @@
 #include "mlx/launch/options.h"
 
-#include <unistd.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 
 #include "mlx/launch/backend_name.h"
+#include "mlx/launch/command_line.h"
 #include "mlx/launch/error.h"
 #include "mlx/launch/program.h"
 #include "mlx/launch/words.h"
@@ -17,7 +15,7 @@ constexpr double kMaxSeconds = 1e8;
 constexpr int kMostConnectionsPerIp = 64;
 constexpr int kMostRestarts = 1'000'000;
 
-constexpr const char* kFooter = R"(
+constexpr const char* kLaunchFooter = R"(
 What follows the program belongs to it. A program that ends in .py is run with python3.
 Without --hosts and --hostfile the ranks run on the hosts of the Slurm, PBS or LSF allocation
 around us, else on this host.
@@ -29,31 +27,6 @@ Exit code: 0 when every rank ended with 0, otherwise that of the first rank that
 (128 + signal if a signal killed it); 2 wrong usage, 124 --timeout, 126 program not executable,
 127 program not found, 130 Ctrl-C, 143 SIGTERM, 255 a host was lost or could not be reached.
 Ctrl-C once stops the ranks, twice kills them.)";
-
-// The names of an option and of its value, and a description in lines of some 70 letters.
-class HelpText : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return "Usage: mlx-launch [options] [--] program [arguments...]\n";
-  }
-  std::string make_option_opts(const CLI::Option* option) const override {
-    if (option->get_type_size() == 0) return "";
-    const std::string type = option->get_type_name();  // "N:INT in [1 - 4096]"
-    return " " + type.substr(0, type.find(':'));
-  }
-  std::string make_option_desc(const CLI::Option* option) const override {
-    constexpr size_t kWidth = 70;
-    std::string text;
-    size_t begin_of_line = 0;
-    for (const std::string& word : words_of(option->get_description())) {
-      const bool fits = text.size() + 1 + word.size() - begin_of_line <= kWidth;
-      if (!text.empty()) text += fits ? ' ' : '\n';
-      if (!fits) begin_of_line = text.size();
-      text += word;
-    }
-    return text;
-  }
-};
 
 std::chrono::milliseconds to_milliseconds(double seconds) {
   return std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
@@ -67,10 +40,6 @@ struct Texts {
   uint16_t port = 0, nccl_port = 0;
   bool print_python = false;
 };
-
-CLI::Option* repeatable(CLI::Option* option) {
-  return option->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
 
 void add_hosts(CLI::App& app, Options& options, Texts& texts) {
   app.option_defaults()->group("Ranks and hosts");
@@ -193,7 +162,7 @@ std::optional<int> input_rank_in(const std::string& text) {
 }
 
 template <typename Read>
-void read(const char* option, const std::vector<std::string>& texts, const Read& read_one) {
+void read_texts(const char* option, const std::vector<std::string>& texts, const Read& read_one) {
   try {
     for (const std::string& text : texts) read_one(text);
   } catch (const std::invalid_argument& error) {
@@ -203,12 +172,13 @@ void read(const char* option, const std::vector<std::string>& texts, const Read&
 
 void take_texts(const Texts& texts, Options& options) {
   const std::vector<std::string> none;
-  read("--hosts", texts.hosts.empty() ? none : split(texts.hosts, ','), [&](const auto& text) {
-    parse_host(text);
-    options.hosts.push_back(text);
-  });
-  read("--env", texts.variables,
-       [&](const auto& text) { options.environment.push_back(parse_variable(text)); });
+  read_texts("--hosts", texts.hosts.empty() ? none : split(texts.hosts, ','),
+             [&](const auto& text) {
+               parse_host(text);
+               options.hosts.push_back(text);
+             });
+  read_texts("--env", texts.variables,
+             [&](const auto& text) { options.environment.push_back(parse_variable(text)); });
   for (const std::string& text : texts.mpi_arguments) {
     for (std::string& word : words_of(text)) options.mpi_arguments.push_back(std::move(word));
   }
@@ -240,10 +210,6 @@ void check_names(const CLI::App& app, const Options& options) {
   }
 }
 
-Answer wrong_usage(const std::string& text) {
-  return {"mlx-launch: " + text + "\nSee mlx-launch --help.\n", LaunchError::kUsage};
-}
-
 Answer path_of_python(const Options& options) {
   const char* path = std::getenv("PATH");
   try {
@@ -253,16 +219,14 @@ Answer path_of_python(const Options& options) {
   }
 }
 
-// The words behind the options: the program and its arguments.
-std::optional<Answer> take_command(std::vector<std::string> words, Options& options) {
+// The words behind the options, the program and its arguments. What is wrong; empty: nothing.
+std::string take_command(std::vector<std::string> words, Options& options) {
   const bool separated = !words.empty() && words[0] == "--";
   if (separated) words.erase(words.begin());
-  if (words.empty()) return wrong_usage("No program to start.");
-  if (!separated && words[0].starts_with('-')) {
-    return wrong_usage("Unknown option " + words[0] + ".");
-  }
+  if (words.empty()) return "No program to start.";
+  if (!separated && words[0].starts_with('-')) return "Unknown option " + words[0] + ".";
   options.command = std::move(words);
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
@@ -270,15 +234,11 @@ std::optional<Answer> take_command(std::vector<std::string> words, Options& opti
 std::variant<Options, Answer> parse_command_line(const std::vector<std::string>& arguments) {
   Options options;
   Texts texts;
-  CLI::App app(
-      "Starts a program as several ranks of one job, on this host or many, watches and stops "
-      "them.",
-      "mlx-launch");
-  app.formatter(std::make_shared<HelpText>());
-  app.footer(kFooter);
-  app.set_version_flag("--version", std::string("mlx-launch ") + MLX_VERSION,
-                       "Print the version and exit");
-  app.set_help_flag("-h,--help", "Print this help and exit");
+  CommandLine line("mlx-launch",
+                   "Starts a program as several ranks of one job, on this host or many, watches "
+                   "and stops them.",
+                   {"[options] [--] program [arguments...]"}, kLaunchFooter);
+  CLI::App& app = line.app();
   app.add_flag("--print-python", texts.print_python,
                "Print the path of the python that would be used, and exit");
   add_hosts(app, options, texts);
@@ -287,22 +247,16 @@ std::variant<Options, Answer> parse_command_line(const std::vector<std::string>&
   const CLI::Option* limit = add_end(app, options, texts);
   app.prefix_command();  // the first word that is no option ends the options
 
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  const auto make_sense = [&] {
     take_texts(texts, options);
     check_names(app, options);
-  } catch (const CLI::CallForHelp&) {
-    return Answer{app.help(), 0};
-  } catch (const CLI::CallForVersion& version) {
-    return Answer{std::string(version.what()) + "\n", 0};
-  } catch (const CLI::ParseError& error) {
-    return wrong_usage(error.what());
-  }
-
+  };
+  if (auto answer = line.parse(arguments, make_sense)) return *answer;
   if (texts.print_python) return path_of_python(options);
   if (*limit) options.timeout = to_milliseconds(texts.timeout);
   options.ranks_given = app.get_option("--repeat-hosts")->count() > 0;
-  if (auto wrong = take_command(app.remaining(), options)) return *wrong;
+  const std::string wrong = take_command(app.remaining(), options);
+  if (!wrong.empty()) return line.wrong_usage(wrong);
   return options;
 }
 

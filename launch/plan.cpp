@@ -15,13 +15,6 @@ namespace {
 
 using core::concat;
 
-constexpr int kMostPort = 65535;
-
-template <typename... Parts>
-[[noreturn]] void throw_usage(const Parts&... parts) {
-  throw LaunchError(LaunchError::kUsage, concat(parts...));
-}
-
 // The hosts as they were listed, and how many ranks each entry of the list gets.
 struct Listed {
   Hostfile file;

@@ -40,7 +40,7 @@ auto unpack(const char* name, std::string_view payload, const Read& read) {
   }
 }
 
-json to_json(const std::vector<RankPlan>& ranks) {
+json ranks_json(const std::vector<RankPlan>& ranks) {
   json out = json::array();
   for (const RankPlan& rank : ranks) {
     out.push_back(
@@ -49,7 +49,7 @@ json to_json(const std::vector<RankPlan>& ranks) {
   return out;
 }
 
-json to_json(const std::vector<PlannedFile>& files) {
+json files_json(const std::vector<PlannedFile>& files) {
   json out = json::array();
   for (const PlannedFile& file : files) {
     out.push_back({{"variable", file.variable}, {"content", file.content}});
@@ -57,7 +57,7 @@ json to_json(const std::vector<PlannedFile>& files) {
   return out;
 }
 
-std::vector<RankPlan> ranks_of(const json& list) {
+std::vector<RankPlan> ranks_from(const json& list) {
   std::vector<RankPlan> out;
   for (const json& rank : list) {
     out.push_back({rank.at("rank").get<int>(), rank.at("local_rank").get<int>(),
@@ -66,7 +66,7 @@ std::vector<RankPlan> ranks_of(const json& list) {
   return out;
 }
 
-std::vector<PlannedFile> files_of(const json& list) {
+std::vector<PlannedFile> files_from(const json& list) {
   std::vector<PlannedFile> out;
   for (const json& file : list) {
     out.push_back({file.at("variable").get<std::string>(), file.at("content").get<std::string>()});
@@ -146,10 +146,10 @@ Hello to_hello(std::string_view payload) {
 }
 
 std::string to_payload(const Prepare& p) {
-  return pack({{"ranks", to_json(p.ranks)},
+  return pack({{"ranks", ranks_json(p.ranks)},
                {"readers", p.readers},
                {"environment", p.environment},
-               {"files", to_json(p.files)},
+               {"files", files_json(p.files)},
                {"command", p.command},
                {"python", p.python},
                {"folder", p.folder},
@@ -163,10 +163,10 @@ std::string to_payload(const Prepare& p) {
 Prepare to_prepare(std::string_view payload) {
   return unpack("prepare", payload, [](const json& j) {
     Prepare p;
-    p.ranks = ranks_of(j.at("ranks"));
+    p.ranks = ranks_from(j.at("ranks"));
     p.readers = j.at("readers").get<std::set<int>>();
     p.environment = j.at("environment").get<Variables>();
-    p.files = files_of(j.at("files"));
+    p.files = files_from(j.at("files"));
     p.command = j.at("command").get<std::vector<std::string>>();
     p.python = j.at("python").get<std::string>();
     p.folder = j.at("folder").get<std::string>();

@@ -51,6 +51,11 @@ constexpr size_t kLongestPayload = size_t{64} << 20;
 /// How far output may be ahead of what was passed on, lest a slow reader fill our memory.
 constexpr uint64_t kOutputWindow = uint64_t{2} << 20;
 
+/// Silence would mean that the other end is gone: each says something so often, and
+/// at least so many times within the limit of silence.
+constexpr std::chrono::milliseconds kPingInterval{1'000};
+constexpr int kPingsInLimit = 4;
+
 /// A login shell may print before the agent does; its first frame follows this.
 constexpr std::string_view kMagic{"\0mlx-launch agent\n", 18};
 constexpr size_t kMostNoise = size_t{1} << 20;

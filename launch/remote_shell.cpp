@@ -21,7 +21,7 @@ constexpr const char* kSameProgram =
 
 }  // namespace
 
-std::string quoted(const std::string& word) {
+std::string shell_quoted(const std::string& word) {
   constexpr const char* kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:@_";
   if (!word.empty() && word.find_first_not_of(kPlain) == word.npos) return word;
@@ -72,8 +72,9 @@ std::vector<std::string> srun_command(const Host& host, const std::vector<std::s
 
 std::string run_same_program(const std::string& program,
                              const std::vector<std::string>& arguments) {
-  std::string text = concat("exec sh -c ", quoted(kSameProgram), " sh ", quoted(program));
-  for (const std::string& argument : arguments) text += " " + quoted(argument);
+  std::string text =
+      concat("exec sh -c ", shell_quoted(kSameProgram), " sh ", shell_quoted(program));
+  for (const std::string& argument : arguments) text += " " + shell_quoted(argument);
   return text;
 }
 

@@ -16,7 +16,7 @@ struct RemoteShell {
 };
 
 /// One word for any POSIX shell.
-std::string quoted(const std::string& word);
+std::string shell_quoted(const std::string& word);
 
 /// "ssh -T -o BatchMode=yes ... user@host 'command'". It never asks for anything,
 /// gives up after the time to connect, and notices a dead link. `command` is for the shell there.

@@ -9,8 +9,8 @@
 namespace mlx::launch {
 namespace {
 
-constexpr size_t kBlock = 64 << 10;
-constexpr uint64_t kAhead = 4 * kBlock;  // read no further ahead of the fastest rank
+constexpr size_t kReadAtOnce = 64 << 10;
+constexpr uint64_t kAhead = 4 * kReadAtOnce;  // read no further ahead of the fastest rank
 
 /// A terminal belongs to the job in the foreground; reading it from the
 /// background would stop us.
@@ -28,7 +28,7 @@ void StandardInput::taken(uint64_t offset) { taken_ = std::clamp(offset, taken_,
 void StandardInput::start_over() { read_ = taken_ = 0; }
 
 void StandardInput::read_some(const Sink& sink) {
-  std::array<char, kBlock> buffer;
+  std::array<char, kReadAtOnce> buffer;
   const ssize_t n = read(source_, buffer.data(), buffer.size());
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
   ended_ = n <= 0;

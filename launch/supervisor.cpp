@@ -23,7 +23,7 @@ using std::chrono::milliseconds;
 // What an agent may need beyond the times that it was given.
 constexpr milliseconds kSpare{5'000};
 // An agent waits for so long for what SIGKILL does not end at once, and some more.
-constexpr milliseconds kUnkillable{15'000};
+constexpr milliseconds kAgentUnkillable{15'000};
 
 // How the agent of a host is started.
 Program program_for(const HostPlan& plan, const Options& options, const std::string& path) {
@@ -241,14 +241,14 @@ void Supervisor::stop(const std::string& reason, int exit_code) {
 void Supervisor::stop_all() {
   if (phase_ == Phase::stopping) return;
   phase_ = Phase::stopping;
-  phase_ends_ = Clock::now() + options_.grace + kUnkillable;
+  phase_ends_ = Clock::now() + options_.grace + kAgentUnkillable;
   meeting_place_.close();
   for (Member& member : members_) member.over = member.over || !gone_ahead_;
   send_all(FrameType::stop);
 }
 
 void Supervisor::kill_all() {
-  phase_ends_ = Clock::now() + kUnkillable;
+  phase_ends_ = Clock::now() + kAgentUnkillable;
   send_all(FrameType::kill);
 }
 

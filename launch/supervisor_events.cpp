@@ -20,15 +20,13 @@ using std::chrono::milliseconds;
 
 // The terminal may come back to us at any time, without a signal.
 constexpr milliseconds kLongestNap{1'000};
-constexpr milliseconds kPingInterval{1'000};
-constexpr int kPingsInLimit = 4;
 // Between two attempts to reach a host that was lost.
 constexpr milliseconds kBetweenAttempts{1'000};
 // Confirming every line would cost more than the line.
 constexpr uint64_t kWorthConfirming = kOutputWindow / 8;
 constexpr int kTimeIsUp = 124;
 
-double seconds(milliseconds time) { return std::chrono::duration<double>(time).count(); }
+double in_seconds(milliseconds time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 
@@ -84,7 +82,8 @@ void Supervisor::look_after_hosts() {
     connection.look();
     const bool may_be_silent = member.plan.way == Way::here || member.over || !ranks_run;
     if (!may_be_silent && now > connection.heard() + job_.limits.heartbeat) {
-      connection.give_up(concat("it has said nothing for ", seconds(job_.limits.heartbeat), " s"));
+      connection.give_up(
+          concat("it has said nothing for ", in_seconds(job_.limits.heartbeat), " s"));
     }
     if (connection.loss() && !member.over) lose(member);
   }
@@ -111,10 +110,10 @@ void Supervisor::act_on_time() {
   }
   if (options_.timeout && phase_ != Phase::stopping && now >= started_ + *options_.timeout) {
     told_to_end_ = true;
-    stop(concat("The time limit of ", seconds(*options_.timeout), " s is over."), kTimeIsUp);
+    stop(concat("The time limit of ", in_seconds(*options_.timeout), " s is over."), kTimeIsUp);
   }
   if (now < phase_ends_) return;
-  const std::string limit = concat(" within ", seconds(options_.connect), " s");
+  const std::string limit = concat(" within ", in_seconds(options_.connect), " s");
   for (Member& member : members_) {
     if (member.over) continue;
     const bool answered = member.connection && member.connection->answered();

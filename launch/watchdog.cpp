@@ -16,7 +16,7 @@ namespace {
 
 constexpr pid_t kGoAway = 0;
 
-void send(const std::vector<pid_t>& groups, int signal) {
+void signal_all(const std::vector<pid_t>& groups, int signal) {
   for (const pid_t group : groups) {
     kill(-group, signal);
     if (signal == SIGTERM) kill(-group, SIGCONT);  // a stopped process cannot end
@@ -73,12 +73,12 @@ void run_watchdog(const char* grace) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(signal, SIG_IGN);
   close_range(STDOUT_FILENO, ~0U, 0);
   const std::vector<pid_t> groups = guard_groups();
-  send(groups, SIGTERM);
+  signal_all(groups, SIGTERM);
   const auto limit = Clock::now() + std::chrono::milliseconds(std::atol(grace));
   while (any_left(groups) && Clock::now() < limit) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  send(groups, SIGKILL);
+  signal_all(groups, SIGKILL);
   _exit(0);
 }
 

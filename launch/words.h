@@ -16,6 +16,12 @@ std::vector<std::string> words_of(std::string_view text);
 
 std::string join(const std::vector<std::string>& words, std::string_view separator);
 
+/// "1 rank", "3 ranks".
+template <typename Count>
+std::string counted(Count n, const char* what) {
+  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+}
+
 /// A whole decimal number from 0 up to `most`; -1 for any other text.
 int number_in(std::string_view text, int most);
 

@@ -31,7 +31,7 @@ using core::distributed::Socket;
 // SIOCGIWNAME of linux/wireless.h, which does not go together with net/if.h.
 constexpr unsigned long kWirelessName = 0x8B01;
 
-std::string text_of(int family, const void* address) {
+std::string address_text(int family, const void* address) {
   char text[INET6_ADDRSTRLEN] = "";
   inet_ntop(family, address, text, sizeof text);
   return text;
@@ -138,7 +138,7 @@ using AddressList = std::unique_ptr<ifaddrs, decltype(&freeifaddrs)>;
 // "0A4D0000" of /proc/net/route: in the byte order of the machine.
 std::string ipv4_of(const std::string& hexadecimal) {
   const auto value = static_cast<uint32_t>(std::stoul(hexadecimal, nullptr, 16));
-  return text_of(AF_INET, &value);
+  return address_text(AF_INET, &value);
 }
 
 // One answer of rtnetlink to "how does one get there?".
@@ -160,9 +160,9 @@ NextHop read_way(const nlmsghdr* answer, int family) {
       if_indextoname(index, name);
       way.interface = name;
     } else if (a->rta_type == RTA_GATEWAY) {
-      way.gateway = text_of(family, RTA_DATA(a));
+      way.gateway = address_text(family, RTA_DATA(a));
     } else if (a->rta_type == RTA_PREFSRC) {
-      way.source = text_of(family, RTA_DATA(a));
+      way.source = address_text(family, RTA_DATA(a));
     }
   }
   return way;
@@ -191,7 +191,7 @@ std::vector<Interface> inspect_interfaces() {
                          (a->ifa_addr->sa_family == AF_INET || a->ifa_addr->sa_family == AF_INET6);
     if (!address || is_link_local(a->ifa_addr)) continue;
     at->addresses.push_back(
-        {text_of(a->ifa_addr->sa_family, bytes_of(a->ifa_addr)), prefix_of(a->ifa_netmask)});
+        {address_text(a->ifa_addr->sa_family, bytes_of(a->ifa_addr)), prefix_of(a->ifa_netmask)});
   }
   return out;
 }

@@ -1,13 +1,12 @@
 #include "mlx/launch/config/options.h"
 
-#include <CLI/CLI.hpp>
-
+#include "mlx/launch/command_line.h"
 #include "mlx/launch/words.h"
 
 namespace mlx::launch::config {
 namespace {
 
-constexpr const char* kFooter = R"(
+constexpr const char* kConfigFooter = R"(
 Hosts are reached by ssh, which must need no password; this program must be installed on each. It
 asks them what they are, tries who reaches whom, measures latency and bandwidth over every pair of
 addresses, and writes a hostfile for mlx-launch. It changes nothing, but for --auto-setup --yes.
@@ -19,23 +18,6 @@ terminal, or with --yes; then it looks again.
 
 Exit code: 0 all is well, 1 a host failed or a problem was found, 2 wrong usage.)";
 
-class HelpText : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return "Usage: mlx-distributed-config --hosts A,B,C [options]\n"
-           "       mlx-distributed-config --hostfile FILE [options]\n"
-           "       mlx-distributed-config --check FILE [options]\n";
-  }
-  // The name of the value says what it may be.
-  std::string make_option_opts(const CLI::Option* option) const override {
-    return option->get_type_size() == 0 ? "" : " " + option->get_type_name();
-  }
-};
-
-Answer wrong_usage(const std::string& text) {
-  return {"mlx-distributed-config: " + text + "\nSee mlx-distributed-config --help.\n", kUsage};
-}
-
 // What the command line says, before it is made sense of.
 struct Words {
   std::string hosts, check, over = "auto", ssh = "ssh";
@@ -43,19 +25,6 @@ struct Words {
   double seconds = 0.25;
   int starting_port = 0;
 };
-
-// Checks that do not describe themselves in --help.
-CLI::Validator one_of(std::vector<std::string> values) {
-  return CLI::IsMember(std::move(values)).description("");
-}
-template <typename T>
-CLI::Validator between(T least, T most) {
-  return CLI::Range(least, most).description("");
-}
-
-CLI::Option* repeated(CLI::Option* option) {
-  return option->allow_extra_args(false)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-}
 
 void add_what(CLI::App& app, ConfigOptions& options, Words& words) {
   const std::string group = "What";
@@ -69,25 +38,25 @@ void add_what(CLI::App& app, ConfigOptions& options, Words& words) {
       ->excludes(hosts)
       ->excludes(file);
   app.add_option("--over", words.over, "What data shall go over (default auto)")
-      ->check(one_of({"auto", "ethernet", "rdma", "thunderbolt"}))
+      ->check(CLI::IsMember({"auto", "ethernet", "rdma", "thunderbolt"}))
       ->type_name("auto|ethernet|rdma|thunderbolt")
       ->group(group);
   app.add_option("--backend", options.wishes.backend, "The backend (default: chosen)")
-      ->check(one_of({"ring", "mpi", "rdma", "jaccl", "jaccl-ring", "nccl"}))
+      ->check(CLI::IsMember({"ring", "mpi", "rdma", "jaccl", "jaccl-ring", "nccl"}))
       ->type_name("ring|mpi|rdma|jaccl|jaccl-ring|nccl")
       ->group(group);
-  repeated(app.add_option("--env", words.environment,
-                          "Write a variable of all ranks into the hostfile; may be repeated"))
+  repeatable(app.add_option("--env", words.environment,
+                            "Write a variable of all ranks into the hostfile; may be repeated"))
       ->type_name("NAME=VALUE")
       ->group(group);
   app.add_option("--starting-port", words.starting_port,
                  "Try the ports from this one on, as mlx-launch will use them")
-      ->check(between(1, 65535))
+      ->check(CLI::Range(1, 65535))
       ->type_name("PORT")
       ->group(group);
   app.add_option("--seconds", words.seconds,
                  "How long data flows each way over each path (default 0.25; 0: not measured)")
-      ->check(between(0.0, 5.0))
+      ->check(CLI::Range(0.0, 5.0))
       ->type_name("SECONDS")
       ->group(group);
   app.add_flag("--ignore-unreachable", options.ignore_unreachable,
@@ -122,13 +91,13 @@ void add_ssh(CLI::App& app, ConfigOptions& options, Words& words) {
   app.add_option("--ssh", words.ssh, "The program that reaches hosts (default ssh)")
       ->type_name("PROGRAM")
       ->group(group);
-  repeated(app.add_option("--ssh-option", options.shell.options,
-                          "An argument for it, as -oCompression=yes; may be repeated"))
+  repeatable(app.add_option("--ssh-option", options.shell.options,
+                            "An argument for it, as -oCompression=yes; may be repeated"))
       ->type_name("ARGUMENT")
       ->group(group);
   app.add_option("--connect-timeout", options.shell.connect_seconds,
                  "How long a host may take to answer (default 20)")
-      ->check(between(1, 3600))
+      ->check(CLI::Range(1, 3600))
       ->type_name("SECONDS")
       ->group(group);
 }
@@ -187,32 +156,20 @@ std::variant<ConfigOptions, Answer> parse_config_command_line(
     const std::vector<std::string>& arguments) {
   ConfigOptions options;
   Words words;
-  CLI::App app("Finds out what hosts are there and how they are joined, and writes a hostfile.",
-               "mlx-distributed-config");
-  app.formatter(std::make_shared<HelpText>());
-  app.footer(kFooter);
-  app.set_version_flag("--version", std::string("mlx-distributed-config ") + MLX_VERSION,
-                       "Print the version and exit");
-  app.set_help_flag("-h,--help", "Print this help and exit");
+  CommandLine line(
+      "mlx-distributed-config",
+      "Finds out what hosts are there and how they are joined, and writes a hostfile.",
+      {"--hosts A,B,C [options]", "--hostfile FILE [options]", "--check FILE [options]"},
+      kConfigFooter);
+  CLI::App& app = line.app();
   app.add_flag("--probe", options.probe)->group("");
   add_what(app, options, words);
   add_output(app, options);
   add_ssh(app, options, words);
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-    make_sense(options, words);
-  } catch (const CLI::CallForHelp&) {
-    return Answer{app.help(), 0};
-  } catch (const CLI::CallForVersion& version) {
-    return Answer{std::string(version.what()) + "\n", 0};
-  } catch (const CLI::ParseError& error) {
-    return wrong_usage(error.what());
-  } catch (const std::invalid_argument& error) {
-    return wrong_usage(error.what());
-  }
+  if (auto answer = line.parse(arguments, [&] { make_sense(options, words); })) return *answer;
   if (options.probe) return options;
   const std::string wrong = contradiction(options);
-  if (!wrong.empty()) return wrong_usage(wrong);
+  if (!wrong.empty()) return line.wrong_usage(wrong);
   return options;
 }
 

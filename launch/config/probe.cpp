@@ -27,7 +27,6 @@ using nlohmann::json;
 
 constexpr std::chrono::minutes kPatience{10};
 constexpr size_t kReachesAtOnce = 16;
-constexpr Milliseconds kLongestFlow{5'000};
 
 // Requests, read by a thread of their own: whatever the probe is doing, it ends
 // at once when nobody can ask any more.

@@ -6,17 +6,13 @@
 #include "mlx/core/base/error.h"
 #include "mlx/launch/config/words.h"
 #include "mlx/launch/text_table.h"
+#include "mlx/launch/words.h"
 
 namespace mlx::launch::config {
 namespace {
 
 using core::concat;
 using Rows = std::vector<std::vector<std::string>>;
-
-template <typename Count>
-std::string counted(Count n, const char* what) {
-  return concat(n, " ", what, n == 1 ? "" : "s");
-}
 
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 

@@ -7,7 +7,7 @@ namespace {
 
 using nlohmann::json;
 
-json to_json(const HostReport& h) {
+json host_report_json(const HostReport& h) {
   json out{{"name", h.host.name}, {"usable", h.error.empty()}};
   if (!h.host.user.empty()) out["user"] = h.host.user;
   if (h.host.port != 0) out["port"] = h.host.port;
@@ -25,7 +25,7 @@ json to_json(const HostReport& h) {
   return out;
 }
 
-json to_json(const Survey& survey, const Path& p) {
+json path_json(const Survey& survey, const Path& p) {
   json out{{"from", name_of(survey, p.from)},
            {"to", name_of(survey, p.to)},
            {"from_address", p.from_address},
@@ -42,7 +42,7 @@ json to_json(const Survey& survey, const Path& p) {
   return out;
 }
 
-json to_json(const Survey& survey, const Choice& choice) {
+json choice_json(const Survey& survey, const Choice& choice) {
   json links = json::array();
   for (const RdmaLink& l : choice.rdma) {
     links.push_back({{"from", name_of(survey, l.from)},
@@ -66,8 +66,8 @@ std::string to_json(const Result& result) {
   const Survey& survey = result.survey;
   json hosts = json::array(), paths = json::array(), ports = json::array();
   json findings = json::array(), setup = json::array();
-  for (const HostReport& h : survey.hosts) hosts.push_back(to_json(h));
-  for (const Path& p : survey.paths) paths.push_back(to_json(survey, p));
+  for (const HostReport& h : survey.hosts) hosts.push_back(host_report_json(h));
+  for (const Path& p : survey.paths) paths.push_back(path_json(survey, p));
   for (const PortTest& t : survey.port_tests) {
     ports.push_back({{"from", name_of(survey, t.from)},
                      {"to", name_of(survey, t.to)},
@@ -91,7 +91,7 @@ std::string to_json(const Result& result) {
            {"findings", std::move(findings)},
            {"setup", std::move(setup)}};
   if (!result.checked) {
-    all["choice"] = to_json(survey, result.choice);
+    all["choice"] = choice_json(survey, result.choice);
     if (!result.choice.hostfile.hosts.empty()) {
       all["hostfile"] = json::parse(launch::to_text(result.choice.hostfile), nullptr, true, true);
     }

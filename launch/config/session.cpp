@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/time_limit.h"
 #include "mlx/launch/config/files.h"
 #include "mlx/launch/config/wire.h"
 #include "mlx/launch/error.h"
@@ -24,8 +25,8 @@ namespace mlx::launch::config {
 namespace {
 
 using core::concat;
+using core::distributed::Clock;
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kEndLimit{1'000};  // until a probe without input is killed
 constexpr std::chrono::seconds kCommandLimit{60};
@@ -40,7 +41,7 @@ std::set<pid_t>& groups() {
 }
 
 // The last lines that say something, joined.
-std::string last_words(const std::string& said) {
+std::string gist_of(const std::string& said) {
   std::vector<std::string> lines;
   for (const std::string& line : lines_of(said)) {
     const std::string text = trimmed(line);
@@ -55,7 +56,7 @@ std::string last_words(const std::string& said) {
 
 std::string ssh_trouble(const Host& host, const std::string& said) {
   const auto says = [&](const char* words) { return said.find(words) != std::string::npos; };
-  const std::string words = last_words(said);
+  const std::string words = gist_of(said);
   if (says("REMOTE HOST IDENTIFICATION HAS CHANGED")) {
     return concat("its host key is not the one that is known: ", words,
                   ". Find out why; if the host was set up anew: ssh-keygen -R ", host.name);
@@ -77,7 +78,7 @@ constexpr int kSshFailed = 255;
 }  // namespace
 
 std::string explain_end(const Host& host, int status, const std::string& said) {
-  const std::string words = last_words(said);
+  const std::string words = gist_of(said);
   if (WIFSIGNALED(status)) return concat("the probe was killed by signal ", WTERMSIG(status));
   const int code = WEXITSTATUS(status);
   if (code == kNoProgram) {
@@ -155,7 +156,7 @@ nlohmann::json Session::receive(Clock::time_point deadline) {
     }
     if (!s.read_some(deadline)) {
       throw HostLost(s.said.empty() ? "it does not answer in time"
-                                    : concat("it does not answer in time; ", last_words(s.said)));
+                                    : concat("it does not answer in time; ", gist_of(s.said)));
     }
   }
 }

@@ -196,7 +196,8 @@ std::vector<SetupStep> setup_steps(const Survey& survey, const Wishes& wishes) {
 
 std::string run_step(const SetupStep& step, const Survey& survey, const RemoteShell& shell) {
   const HostReport& h = survey.hosts[static_cast<size_t>(step.host)];
-  const std::string command = h.facts.root ? step.command : "sudo -n sh -c " + quoted(step.command);
+  const std::string command =
+      h.facts.root ? step.command : "sudo -n sh -c " + shell_quoted(step.command);
   return run_there(h.host, shell, command);
 }
 

@@ -8,15 +8,16 @@
 #include <thread>
 
 #include "mlx/core/base/error.h"
+#include "mlx/distributed/bootstrap/time_limit.h"
 #include "mlx/launch/config/session.h"
 
 namespace mlx::launch::config {
 namespace {
 
 using core::concat;
+using core::distributed::Clock;
 using nlohmann::json;
 using std::chrono::milliseconds;
-using Clock = std::chrono::steady_clock;
 
 constexpr milliseconds kFactsLimit{30'000};  // once ssh is through
 constexpr milliseconds kAnswerLimit{15'000};

@@ -31,6 +31,9 @@ class TrafficServer {
   std::unique_ptr<State> state_;
 };
 
+/// The most time that data flows for a measurement.
+constexpr Milliseconds kLongestFlow{5'000};
+
 /// Whom to talk to.
 struct Target {
   int host = 0;         ///< whose server must answer

@@ -20,7 +20,7 @@ using core::distributed::Clock;
 using core::distributed::wait_ready;
 
 constexpr Milliseconds kConnectLimit{3'000};
-constexpr Milliseconds kAnswerLimit{5'000};  // beyond the time that data flows
+constexpr Milliseconds kBeyondFlow{5'000};  // for the answer
 constexpr Milliseconds kEchoLimit{300};
 constexpr int kEchoes = 200, kWarmUp = 10;
 
@@ -94,7 +94,7 @@ bool give_order(const Socket& socket, Order::Kind kind, Milliseconds duration, D
 }
 
 // Median of the round trips; 0 when there were none.
-double echo(const Socket& socket, Deadline deadline) {
+double median_round_trip(const Socket& socket, Deadline deadline) {
   if (!give_order(socket, Order::Kind::echo, kEchoLimit, deadline)) return 0;
   std::byte message[kEchoBytes] = {};
   std::vector<double> times;
@@ -156,15 +156,15 @@ Reach reach(const Caller& caller, const Target& target, Deadline deadline) {
 Measurement measure(const Caller& caller, const Target& target, Milliseconds duration) {
   Measurement out;
   if (const Socket s = call(caller, target, after(kConnectLimit), out.reach)) {
-    out.round_trip = echo(s, after(kAnswerLimit));
+    out.round_trip = median_round_trip(s, after(kBeyondFlow));
   }
   if (out.reach.outcome != Outcome::ok) return out;
   if (const Socket s = call(caller, target, after(kConnectLimit), out.reach)) {
-    out.forth = send_rate(s, duration, after(duration + kAnswerLimit));
+    out.forth = send_rate(s, duration, after(duration + kBeyondFlow));
   }
   if (out.reach.outcome != Outcome::ok) return out;
   if (const Socket s = call(caller, target, after(kConnectLimit), out.reach)) {
-    out.back = receive_rate(s, duration, after(duration + kAnswerLimit));
+    out.back = receive_rate(s, duration, after(duration + kBeyondFlow));
   }
   if (out.reach.outcome == Outcome::ok &&
       (out.round_trip == 0 || out.forth == 0 || out.back == 0)) {

@@ -20,10 +20,9 @@ namespace {
 using core::distributed::after;
 
 constexpr Milliseconds kConnectionLimit{20'000};  // one connection, whatever it wants
-constexpr Milliseconds kLongestFlow{5'000};
 constexpr size_t kMostConnections = 256;
 
-void echo(const Socket& socket, Deadline deadline) {
+void send_back(const Socket& socket, Deadline deadline) {
   std::byte message[kEchoBytes];
   while (receive_all(socket, message, deadline) && send_all(socket, message, deadline)) {
   }
@@ -44,7 +43,7 @@ void serve(const Socket& socket, const Caller& self) {
   Order order;
   if (!receive_all(socket, std::as_writable_bytes(std::span(&order, 1)), deadline)) return;
   const Milliseconds duration = std::min(Milliseconds(order.milliseconds), kLongestFlow);
-  if (order.kind == Order::Kind::echo) echo(socket, deadline);
+  if (order.kind == Order::Kind::echo) send_back(socket, deadline);
   if (order.kind == Order::Kind::take) take(socket, duration, deadline);
   if (order.kind == Order::Kind::give) pour(socket, duration);
 }

@@ -13,12 +13,7 @@ using core::concat;
 using Kind = Finding::Kind;
 using Findings = std::vector<Finding>;
 
-double seconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-9; }
-
-// How long the rank has been, or was, in it.
-double time_in(const Record& record, const Entry& e) {
-  return seconds((e.state == "running" ? record.written : e.ended) - e.started);
-}
+double to_seconds(int64_t nanoseconds) { return static_cast<double>(nanoseconds) * 1e-9; }
 
 /// The ranks that did not get past one collective, and for how long.
 struct Waiting {
@@ -72,7 +67,7 @@ std::string whereabouts(const Record& record) {
   if (last.state == "running") {
     return concat("it is in ", describe(last), " since ", duration(time_in(record, last)));
   }
-  return concat("it left ", describe(last), " ", duration(seconds(record.written - last.ended)),
+  return concat("it left ", describe(last), " ", duration(to_seconds(record.written - last.ended)),
                 " before it wrote its record");
 }
 
@@ -180,7 +175,7 @@ double period(const GroupRecords& group) {
   size_t count = 0;
   for (const auto& [rank, record] : group.ranks) {
     if (record->entries.size() < 2) continue;
-    total += seconds(record->entries.back().started - record->entries.front().started);
+    total += to_seconds(record->entries.back().started - record->entries.front().started);
     count += record->entries.size() - 1;
   }
   return count == 0 ? 0 : total / static_cast<double>(count);
@@ -263,16 +258,20 @@ std::map<int, Lateness> lateness_of(const GroupRecords& group) {
     ++compared;
     std::sort(at.begin(), at.end());
     for (const auto& [time, rank] : at) {
-      behind[rank].push_back(seconds(time - at.front().first));
+      behind[rank].push_back(to_seconds(time - at.front().first));
     }
     const auto& [time, rank] = at.back();
-    margins[rank].push_back(seconds(time - at[at.size() - 2].first));
+    margins[rank].push_back(to_seconds(time - at[at.size() - 2].first));
   }
   std::map<int, Lateness> out;
   for (const auto& [rank, record] : group.ranks) {
     out[rank] = {compared, margins[rank].size(), median(behind[rank]), median(margins[rank])};
   }
   return out;
+}
+
+double time_in(const Record& record, const Entry& entry) {
+  return to_seconds((entry.state == "running" ? record.written : entry.ended) - entry.started);
 }
 
 std::string list_of_ranks(const std::vector<int>& ranks) {

@@ -49,6 +49,9 @@ struct Lateness {
 };
 std::map<int, Lateness> lateness_of(const GroupRecords& group);
 
+/// How long the rank has been, or was, in it: seconds.
+double time_in(const Record& record, const Entry& entry);
+
 /// "ranks 0, 1, 3" or "rank 2".
 std::string list_of_ranks(const std::vector<int>& ranks);
 /// "12.3 s", "4.50 ms", "120 us".

@@ -1,11 +1,11 @@
 #include "mlx/launch/flight/options.h"
 
-#include <CLI/CLI.hpp>
+#include "mlx/launch/command_line.h"
 
 namespace mlx::launch::flight {
 namespace {
 
-constexpr const char* kFooter = R"(
+constexpr const char* kFlightFooter = R"(
 DIR is the folder that MLX_FLIGHT_DIR named when the job ran. Every rank writes the last 2048
 collectives of each of its groups there when a group fails, when a deadline passes, or on SIGUSR1
 (kill -USR1 PID). The ranks of several hosts write into folders of their own unless they share a
@@ -15,31 +15,17 @@ With --trace, the arguments are the files that a job wrote with MLX_TRACE.
 
 Exit code: 0 nothing is wrong, 1 a problem was found, 2 wrong usage or nothing to read.)";
 
-class HelpText : public CLI::Formatter {
- public:
-  std::string make_usage(const CLI::App*, std::string) const override {
-    return "Usage: mlx-flight [options] DIR\n"
-           "       mlx-flight --trace OUT FILE...\n";
-  }
-};
-
-Answer wrong_usage(const std::string& text) {
-  return {"mlx-flight: " + text + "\nSee mlx-flight --help.\n", kUsage};
-}
-
 }  // namespace
 
 std::variant<FlightOptions, Answer> parse_flight_command_line(
     const std::vector<std::string>& arguments) {
   FlightOptions options;
   std::vector<std::string> paths;
-  CLI::App app("Explains what the ranks of a job were doing: who has not joined which collective.",
-               "mlx-flight");
-  app.formatter(std::make_shared<HelpText>());
-  app.footer(kFooter);
-  app.set_version_flag("--version", std::string("mlx-flight ") + MLX_VERSION,
-                       "Print the version and exit");
-  app.set_help_flag("-h,--help", "Print this help and exit");
+  CommandLine line(
+      "mlx-flight",
+      "Explains what the ranks of a job were doing: who has not joined which collective.",
+      {"[options] DIR", "--trace OUT FILE..."}, kFlightFooter);
+  CLI::App& app = line.app();
   app.add_option("paths", paths, "The folder, or the files to join")->type_name("DIR");
   auto* as_json = app.add_flag("--json", options.json, "Print the same as JSON");
   app.add_option("--patience", options.patience,
@@ -49,21 +35,13 @@ std::variant<FlightOptions, Answer> parse_flight_command_line(
   app.add_option("--trace", options.trace, "Join traces of ranks into one file for a trace viewer")
       ->type_name("OUT")
       ->excludes(as_json);
-  try {
-    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
-  } catch (const CLI::CallForHelp&) {
-    return Answer{app.help(), 0};
-  } catch (const CLI::CallForVersion& version) {
-    return Answer{std::string(version.what()) + "\n", 0};
-  } catch (const CLI::ParseError& error) {
-    return wrong_usage(error.what());
-  }
+  if (auto answer = line.parse(arguments)) return *answer;
   if (!options.trace.empty()) {
-    if (paths.empty()) return wrong_usage("No traces to join.");
+    if (paths.empty()) return line.wrong_usage("No traces to join.");
     options.traces = std::move(paths);
     return options;
   }
-  if (paths.size() != 1) return wrong_usage("Expected one folder of flight records.");
+  if (paths.size() != 1) return line.wrong_usage("Expected one folder of flight records.");
   options.folder = paths[0];
   return options;
 }

@@ -6,6 +6,7 @@
 
 #include "mlx/core/base/error.h"
 #include "mlx/launch/text_table.h"
+#include "mlx/launch/words.h"
 
 namespace mlx::launch::flight {
 namespace {
@@ -16,10 +17,6 @@ using nlohmann::json;
 // The last that a rank has begun, message or collective.
 const Entry* last_of(const Record& record) {
   return record.entries.empty() ? nullptr : &record.entries.back();
-}
-
-double time_in(const Record& record, const Entry& e) {
-  return static_cast<double>((e.ended != 0 ? e.ended : record.written) - e.started) * 1e-9;
 }
 
 std::string table_of(const GroupRecords& group) {
@@ -43,7 +40,7 @@ std::string table_of(const GroupRecords& group) {
   return table_text(rows, {true, false, true, false, false, true, true});
 }
 
-json to_json(const GroupRecords& group) {
+json group_json(const GroupRecords& group) {
   const auto late = lateness_of(group);
   json ranks = json::array();
   for (const auto& [rank, record] : group.ranks) {
@@ -67,8 +64,6 @@ json to_json(const GroupRecords& group) {
           {"members", group.members},
           {"ranks", std::move(ranks)}};
 }
-
-std::string counted(size_t n, const char* what) { return concat(n, " ", what, n == 1 ? "" : "s"); }
 
 }  // namespace
 
@@ -106,7 +101,7 @@ std::string to_json(const Report& report) {
     problems.push_back(
         {{"kind", kind_name(problem.kind)}, {"text", problem.text}, {"ranks", problem.ranks}});
   }
-  for (const GroupRecords& group : report.groups) groups.push_back(to_json(group));
+  for (const GroupRecords& group : report.groups) groups.push_back(group_json(group));
   const json all{{"problems", std::move(problems)}, {"groups", std::move(groups)}};
   return all.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

@@ -5,16 +5,12 @@
 
 #include <climits>
 
+#include "launch/values.h"
+
 namespace mlx::launch {
 namespace {
 
-Host host_of(const std::string& name, const std::string& user = "", int port = 0) {
-  Host host;
-  host.name = name;
-  host.user = user;
-  host.port = port;
-  return host;
-}
+using test::host_of;
 
 TEST(HostName, IsReadAsTyped) {
   const struct {

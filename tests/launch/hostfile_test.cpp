@@ -18,7 +18,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Pair;
 
-std::string error_of(const std::string& text) {
+std::string error_in(const std::string& text) {
   try {
     parse_hostfile(text, "h.json");
   } catch (const LaunchError& error) {
@@ -133,10 +133,10 @@ TEST(Hostfile, NamesLineAndFieldOfWhatIsWrong) {
       {"[{\"ssh\": \"a\", \"slots\": 2, \"rdma\": [null,\n\"x\"]}]",
        "h.json:2: hosts[0].rdma[1]: got \"x\", expected null"},
   };
-  for (const auto& row : rows) EXPECT_THAT(error_of(row.text), HasSubstr(row.error)) << row.text;
-  EXPECT_THAT(error_of(std::string(100'000, '[')), HasSubstr("h.json:1: values lie too deep"));
-  EXPECT_THAT(error_of(std::string("[\"a\0b\"]", 7)), HasSubstr("h.json:1: "));
-  EXPECT_THAT(error_of("[\"a\\u0000b\"]"), HasSubstr("hosts[0]: got \"a"));
+  for (const auto& row : rows) EXPECT_THAT(error_in(row.text), HasSubstr(row.error)) << row.text;
+  EXPECT_THAT(error_in(std::string(100'000, '[')), HasSubstr("h.json:1: values lie too deep"));
+  EXPECT_THAT(error_in(std::string("[\"a\0b\"]", 7)), HasSubstr("h.json:1: "));
+  EXPECT_THAT(error_in("[\"a\\u0000b\"]"), HasSubstr("hosts[0]: got \"a"));
 }
 
 TEST(Hostfile, ReadsBackWhatItWrites) {
@@ -172,7 +172,7 @@ TEST(Hostfile, SurvivesRandomDamage) {
   const std::string good = R"({"backend": "ring", "envs": ["A=1"], // comment
     "hosts": [{"ssh": "a", "rdma": [null, "z"]}, {"ssh": "b", "ips": ["1.2.3.4"], "port": 22, "slots": 2, "env": {"X": "1"},
     "rdma": [["x", "y"], null]}]})";
-  ASSERT_EQ(error_of(good), "no error");
+  ASSERT_EQ(error_in(good), "no error");
   std::mt19937 random(7);
   const auto below = [&](size_t n) {
     return std::uniform_int_distribution<size_t>(0, n - 1)(random);
@@ -193,7 +193,7 @@ TEST(Hostfile, SurvivesRandomDamage) {
           text[at] = static_cast<char>(below(256));
       }
     }
-    const std::string error = error_of(text);
+    const std::string error = error_in(text);
     if (error == "no error") continue;
     ++refused;
     ASSERT_TRUE(error.starts_with("h.json:")) << error << "\n" << text;

@@ -2,12 +2,13 @@
 
 #include <gmock/gmock.h>
 
+#include "launch/values.h"
+
 namespace mlx::launch {
 namespace {
 
+using test::exited;
 using testing::HasSubstr;
-
-constexpr int exited(int code) { return code << 8; }
 
 TEST(LostHost, SaysWhatTheEndOfSshMeans) {
   const struct {

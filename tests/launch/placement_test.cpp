@@ -27,7 +27,7 @@ Machine machine(const std::string& description) {
 }
 
 // "0-3 x2": where the rank may run and how many threads it starts; "*": not bound.
-std::vector<std::string> texts(const std::vector<Placement>& placements) {
+std::vector<std::string> placement_texts(const std::vector<Placement>& placements) {
   std::vector<std::string> out;
   for (const Placement& placement : placements) {
     std::string text;
@@ -73,7 +73,7 @@ TEST(Placement, SharesCoresEvenlyAndByTopology) {
       {"core:2 pu:2(indexes=0,2,1,3)", 2, kDefault, {"0,2 x1", "1,3 x1"}},
   };
   for (const auto& row : rows) {
-    EXPECT_EQ(texts(place(machine(row.machine), row.ranks, row.binding)), row.expected)
+    EXPECT_EQ(placement_texts(place(machine(row.machine), row.ranks, row.binding)), row.expected)
         << row.ranks << " ranks on " << row.machine;
   }
 }
@@ -81,17 +81,18 @@ TEST(Placement, SharesCoresEvenlyAndByTopology) {
 TEST(Placement, UsesOnlyProcessorsThatAreAllowed) {
   // Half of the first core of node 0, and two whole cores of node 1.
   const Machine few = synthetic_machine("node:2 core:4 pu:2", processors({1, 12, 13, 14, 15}));
-  EXPECT_THAT(texts(place(few, 3, std::nullopt)), ElementsAre("1 x1", "12-13 x1", "14-15 x1"));
-  EXPECT_THAT(texts(place(few, 2, Binding::numa)), ElementsAre("1 x1", "12-15 x2"));
-  EXPECT_THAT(texts(place(few, 1, Binding::none)), ElementsAre("* x3"));
+  EXPECT_THAT(placement_texts(place(few, 3, std::nullopt)),
+              ElementsAre("1 x1", "12-13 x1", "14-15 x1"));
+  EXPECT_THAT(placement_texts(place(few, 2, Binding::numa)), ElementsAre("1 x1", "12-15 x2"));
+  EXPECT_THAT(placement_texts(place(few, 1, Binding::none)), ElementsAre("* x3"));
 }
 
 TEST(Placement, StartsNoMoreThreadsThanTheQuotaAllows) {
   Machine limited = machine("core:8 pu:1");
   limited.processors_at_once = 4;
-  EXPECT_THAT(texts(place(limited, 2, std::nullopt)), ElementsAre("0-3 x2", "4-7 x2"));
+  EXPECT_THAT(placement_texts(place(limited, 2, std::nullopt)), ElementsAre("0-3 x2", "4-7 x2"));
   limited.processors_at_once = 1;
-  EXPECT_THAT(texts(place(limited, 2, std::nullopt)), ElementsAre("0-3 x1", "4-7 x1"));
+  EXPECT_THAT(placement_texts(place(limited, 2, std::nullopt)), ElementsAre("0-3 x1", "4-7 x1"));
 }
 
 TEST(Placement, GivesGpusByLocalRank) {

@@ -24,7 +24,7 @@ std::string frame(FrameType type, std::string_view payload) {
   return out;
 }
 
-std::string error_of(Begin begin, std::string_view bytes) {
+std::string error_after(Begin begin, std::string_view bytes) {
   FrameReader reader(begin);
   feed(reader, bytes);
   try {
@@ -73,13 +73,15 @@ TEST(FrameReader, SkipsWhatALoginShellPrints) {
 }
 
 TEST(FrameReader, RefusesWhatMakesNoSense) {
-  EXPECT_THAT(error_of(Begin::after_magic, std::string(2 * kMostNoise, 'y')),
+  EXPECT_THAT(error_after(Begin::after_magic, std::string(2 * kMostNoise, 'y')),
               HasSubstr("prints without end"));
-  EXPECT_THAT(error_of(Begin::at_once, std::string_view("\0\0\0\0\0", 5)), HasSubstr("type 0"));
-  EXPECT_THAT(error_of(Begin::at_once, std::string_view("\x63\0\0\0\0", 5)), HasSubstr("type 99"));
-  EXPECT_THAT(error_of(Begin::at_once, std::string_view("\x07\xff\xff\xff\xff", 5)),
+  EXPECT_THAT(error_after(Begin::at_once, std::string_view("\0\0\0\0\0", 5)), HasSubstr("type 0"));
+  EXPECT_THAT(error_after(Begin::at_once, std::string_view("\x63\0\0\0\0", 5)),
+              HasSubstr("type 99"));
+  EXPECT_THAT(error_after(Begin::at_once, std::string_view("\x07\xff\xff\xff\xff", 5)),
               HasSubstr("4294967295 bytes"));
-  EXPECT_EQ(error_of(Begin::at_once, std::string_view("\x07\0\0\0\1", 5)), "");  // may still come
+  EXPECT_EQ(error_after(Begin::at_once, std::string_view("\x07\0\0\0\1", 5)),
+            "");  // may still come
 }
 
 TEST(Protocol, CarriesWhatAHostHasToKnow) {

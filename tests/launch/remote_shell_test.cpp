@@ -6,9 +6,12 @@
 
 #include <algorithm>
 
+#include "launch/values.h"
+
 namespace mlx::launch {
 namespace {
 
+using test::host_of;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
@@ -27,12 +30,6 @@ Ran run_in_shell(const std::string& command) {
   return {output, WEXITSTATUS(pclose(pipe))};
 }
 
-Host host_of(const std::string& name) {
-  Host host;
-  host.name = name;
-  return host;
-}
-
 TEST(RemoteShell, QuotesForRealShells) {
   std::string every;
   for (int c = 1; c < 256; ++c) every += static_cast<char>(c);
@@ -41,11 +38,11 @@ TEST(RemoteShell, QuotesForRealShells) {
         std::string("a b\n\tc"), std::string("$HOME `id` \\ \"x\" !! ~ * {a,b}"), std::string("-n"),
         std::string("\\'")}) {
     for (const char* shell : {"sh", "bash"}) {
-      const std::string script = "printf %s " + quoted(word);
-      EXPECT_EQ(run_in_shell(std::string(shell) + " -c " + quoted(script)).output, word);
+      const std::string script = "printf %s " + shell_quoted(word);
+      EXPECT_EQ(run_in_shell(std::string(shell) + " -c " + shell_quoted(script)).output, word);
     }
   }
-  EXPECT_EQ(quoted("/usr/bin/mlx-launch"), "/usr/bin/mlx-launch");
+  EXPECT_EQ(shell_quoted("/usr/bin/mlx-launch"), "/usr/bin/mlx-launch");
 }
 
 TEST(RemoteShell, NeverAsksAndNoticesADeadLink) {
@@ -93,9 +90,9 @@ TEST(RemoteShell, RunsTheSameProgramWhereverItIs) {
   const std::string expected = "[a b][it's][$HOME][]";
   EXPECT_EQ(run_in_shell(run_same_program("/usr/bin/printf", arguments)).output, expected);
   EXPECT_EQ(run_in_shell(run_same_program("/no/such/printf", arguments)).output, expected);
-  EXPECT_EQ(
-      run_in_shell("bash -c " + quoted(run_same_program("/usr/bin/printf", arguments))).output,
-      expected);
+  EXPECT_EQ(run_in_shell("bash -c " + shell_quoted(run_same_program("/usr/bin/printf", arguments)))
+                .output,
+            expected);
 }
 
 TEST(RemoteShell, SaysThatThereIsNoSuchProgram) {

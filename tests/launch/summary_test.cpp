@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "launch/values.h"
+
 namespace mlx::launch {
 namespace {
 
-// Statuses as waitpid() gives them.
-constexpr int exited(int code) { return code << 8; }
+using test::exited;
+
+// Its status, as waitpid() gives it.
 constexpr int killed(int signal) { return signal; }
 
 TEST(Summary, TellsHowARankEnded) {
