@@ -6,17 +6,9 @@
 #include "mlx/core/ops/elementwise.h"
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/shape.h"
+#include "mlx/nn/constant.h"
 
 namespace mlx::nn {
-
-namespace {
-
-/// A constant that does not change the dtype of what it is combined with.
-array constant(double value, const array& like) {
-  return array(static_cast<float>(value), like.dtype());
-}
-
-}  // namespace
 
 array relu(const array& x) { return core::maximum(x, constant(0, x)); }
 

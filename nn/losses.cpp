@@ -9,16 +9,13 @@
 #include "mlx/core/ops/reduce.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/utils.h"
+#include "mlx/nn/constant.h"
 
 namespace mlx::nn::losses {
 
 using core::require;
 
 namespace {
-
-array constant(double value, const array& like) {
-  return array(static_cast<float>(value), like.dtype());
-}
 
 void check_same_shape(const char* loss, const array& a, const array& b) {
   require(a.shape() == b.shape(), "[", loss, "] The shapes differ: got ", a.shape(), " and ",

@@ -2,9 +2,11 @@
 
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
-#include "mlx/optim/constant.h"
+#include "mlx/nn/constant.h"
 
 namespace mlx::optim {
+
+using nn::constant;
 
 namespace {
 

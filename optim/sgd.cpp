@@ -3,9 +3,11 @@
 #include "mlx/core/base/error.h"
 #include "mlx/core/ops/creation.h"
 #include "mlx/core/ops/elementwise.h"
-#include "mlx/optim/constant.h"
+#include "mlx/nn/constant.h"
 
 namespace mlx::optim {
+
+using nn::constant;
 
 SGD::SGD(LearningRate rate, SGDOptions options) : Optimizer(std::move(rate)), options_(options) {
   core::require(!options.nesterov || (options.momentum > 0 && options.dampening == 0),

@@ -18,8 +18,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr double kMicrosecondsPerSize = 200'000;
-constexpr int kMinIterations = 5;
-constexpr int kMaxIterations = 5000;
+constexpr int kFewestIterations = 5;
+constexpr int kMostIterations = 5000;
 constexpr size_t kPage = 4096;
 
 // Memory on pages of its own, as all systems get it.
@@ -76,7 +76,7 @@ uint64_t check(System& system, const Case& c, const Call& call, Buffer& out) {
 int choose_iterations(const Plan& plan, const std::vector<double>& warmup) {
   if (plan.iterations > 0) return plan.iterations;
   const double fit = kMicrosecondsPerSize / std::max(warmup.front(), 0.01);
-  return static_cast<int>(std::clamp(fit, double{kMinIterations}, double{kMaxIterations}));
+  return static_cast<int>(std::clamp(fit, double{kFewestIterations}, double{kMostIterations}));
 }
 
 Row summary(const Case& c, const std::vector<double>& times) {

@@ -6,7 +6,7 @@ namespace mlx::bench {
 namespace {
 
 constexpr int kMaxRanks = 4096;
-constexpr int kMaxIterations = 10'000'000;
+constexpr int kIterationsLimit = 10'000'000;
 
 constexpr const char* kColumns = R"(
 Columns: as in nccl-tests, bytes and count are those of the larger of the two buffers. A call starts
@@ -112,12 +112,12 @@ void add_plan(CLI::App& app, Words& words, Options& options) {
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--warmup", options.plan.warmup, "Calls of each size that do not count")
-      ->check(CLI::Range(1, kMaxIterations))
+      ->check(CLI::Range(1, kIterationsLimit))
       ->type_name("N")
       ->capture_default_str();
   app.add_option("--iterations", options.plan.iterations,
                  "Calls of each size (default: as many as take 0.2 s, from 5 to 5000)")
-      ->check(CLI::Range(1, kMaxIterations))
+      ->check(CLI::Range(1, kIterationsLimit))
       ->type_name("N");
   app.add_flag("--no-check", words.no_check, "Do not compare results with a local computation");
   app.add_option("--wait", options.wait_seconds,

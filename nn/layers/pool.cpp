@@ -21,23 +21,22 @@ using core::Shape;
 namespace {
 
 /// How windows are reduced: an axis at once, or two operands at a time.
-struct Reduction {
+struct Pooling {
   const char* layer;
   float padding;
   array (*over_axes)(const array&, const std::vector<int>&);
   array (*of_two)(const array&, const array&);
 };
 
-const Reduction kMax{
-    "MaxPool2d", -INFINITY,
-    [](const array& x, const std::vector<int>& axes) { return core::max(x, axes); },
-    [](const array& a, const array& b) { return core::maximum(a, b); }};
+const Pooling kMax{"MaxPool2d", -INFINITY,
+                   [](const array& x, const std::vector<int>& axes) { return core::max(x, axes); },
+                   [](const array& a, const array& b) { return core::maximum(a, b); }};
 
-const Reduction kSum{
-    "AvgPool2d", 0, [](const array& x, const std::vector<int>& axes) { return core::sum(x, axes); },
-    [](const array& a, const array& b) { return core::add(a, b); }};
+const Pooling kSum{"AvgPool2d", 0,
+                   [](const array& x, const std::vector<int>& axes) { return core::sum(x, axes); },
+                   [](const array& a, const array& b) { return core::add(a, b); }};
 
-void check_window(const Reduction& r, Extent2d kernel, Extent2d stride, Extent2d padding) {
+void check_window(const Pooling& r, Extent2d kernel, Extent2d stride, Extent2d padding) {
   require(kernel.height > 0 && kernel.width > 0 && stride.height > 0 && stride.width > 0 &&
               padding.height >= 0 && padding.width >= 0,
           "[", r.layer, "] Kernel and stride must be positive and the padding not negative: got ",
@@ -57,7 +56,7 @@ array split_windows(const array& x, Extent2d kernel) {
   return core::reshape(whole, {x.shape(0), rows, kernel.height, columns, kernel.width, x.shape(3)});
 }
 
-array fold(const array& x, const Reduction& r, int axis, int kernel, int stride) {
+array fold(const array& x, const Pooling& r, int axis, int kernel, int stride) {
   const int64_t count = (x.shape(axis) - kernel) / stride + 1;
   auto elements = [&](int64_t first) {
     Shape start(x.ndim(), 0), stop = x.shape(), step(x.ndim(), 1);
@@ -74,7 +73,7 @@ array fold(const array& x, const Reduction& r, int axis, int kernel, int stride)
   return out;
 }
 
-array pool(array x, const Reduction& r, Extent2d kernel, Extent2d stride, Extent2d padding) {
+array pool(array x, const Pooling& r, Extent2d kernel, Extent2d stride, Extent2d padding) {
   require(x.ndim() == 4, "[", r.layer, "] Wrong number of dimensions: got ", x.ndim(),
           ", expected 4.");
   if (padding.height > 0 || padding.width > 0) {
