@@ -26,6 +26,16 @@ array make(const std::vector<double>& values, Dtype dtype) {
   return make(values, {static_cast<ShapeElem>(values.size())}, dtype);
 }
 
+array quarters(const Shape& shape, Dtype dtype, int seed) {
+  size_t count = 1;
+  for (ShapeElem n : shape) count *= static_cast<size_t>(n);
+  std::vector<double> out;
+  for (size_t i = 0; i < count; ++i) {
+    out.push_back(static_cast<double>((i + static_cast<size_t>(seed)) * 7919 % 17) / 4 - 2);
+  }
+  return make(out, shape, dtype);
+}
+
 array make_complex(const std::vector<std::complex<double>>& values) {
   const std::vector<complex64_t> narrow(values.begin(), values.end());
   return array(narrow.data(), {static_cast<ShapeElem>(narrow.size())}, complex64);

@@ -27,8 +27,8 @@ namespace {
 
 using random::key;
 
-double mean_of(const array& a) { return values(mean(a))[0]; }
-double var_of(const array& a) { return values(var(a))[0]; }
+double sample_mean(const array& a) { return values(mean(a))[0]; }
+double sample_variance(const array& a) { return values(var(a))[0]; }
 
 // ---- keys and bits
 
@@ -359,8 +359,8 @@ TEST(Random, DistributionsHaveTheirMeanAndVariance) {
   };
   for (const MomentCase& c : cases) {
     const array x = c.make();
-    EXPECT_NEAR(mean_of(x), c.mean, 0.02) << c.name;
-    EXPECT_NEAR(var_of(x), c.var, 0.03 * c.var + 0.01) << c.name;
+    EXPECT_NEAR(sample_mean(x), c.mean, 0.02) << c.name;
+    EXPECT_NEAR(sample_variance(x), c.var, 0.03 * c.var + 0.01) << c.name;
   }
 }
 

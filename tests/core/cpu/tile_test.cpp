@@ -41,7 +41,7 @@ array strided(const Shape& shape, const Strides& strides, int64_t offset, size_t
   return view;
 }
 
-struct Layout {
+struct TileLayout {
   const char* name;
   Shape shape;
   Strides strides;
@@ -49,7 +49,7 @@ struct Layout {
   size_t count;
 };
 
-const Layout kLayouts[] = {
+const TileLayout kLayouts[] = {
     {"scalar", {}, {}, 3, 10},
     {"row-major", {3, 5}, {5, 1}, 0, 15},
     {"empty", {0, 5}, {5, 1}, 0, 15},
@@ -70,12 +70,12 @@ const Layout kLayouts[] = {
     {"large permuted", {5, 77, 3, 41}, {77 * 43 * 3, 1, 77, 77 * 3}, 0, 77 * 43 * 15},
 };
 
-array view_of(const Layout& l, Dtype dtype) {
+array view_of(const TileLayout& l, Dtype dtype) {
   return strided(l.shape, l.strides, l.offset, l.count, dtype);
 }
 
 TEST(Tile, EveryLayoutOfEveryDtypeIsRead) {
-  for (const Layout& l : kLayouts) {
+  for (const TileLayout& l : kLayouts) {
     for (Dtype dtype : all_dtypes()) {
       const array x = view_of(l, dtype);
       std::vector<double> expected = values(x);
@@ -88,7 +88,7 @@ TEST(Tile, EveryLayoutOfEveryDtypeIsRead) {
 }
 
 TEST(Tile, OperandsOfDifferentLayoutsAndDtypesMeet) {
-  for (const Layout& l : kLayouts) {
+  for (const TileLayout& l : kLayouts) {
     if (l.shape.empty()) {
       continue;
     }
@@ -284,7 +284,7 @@ TEST(Tile, ResultsOfManyMegabytesAreComplete) {
 // ---- readers
 
 TEST(TileReader, ReadsAnyRangeOfAnyLayout) {
-  for (const Layout& l : kLayouts) {
+  for (const TileLayout& l : kLayouts) {
     const array x = view_of(l, bfloat16);
     const std::vector<double> expected = values(x);
     cpu::TileReader reader(nullptr, {&x, 1}, x.shape());
@@ -327,7 +327,7 @@ TEST(TileReader, PointsAtMemoryThatIsReadyToUse) {
 // ---- copies
 
 TEST(Copy, EveryLayoutBecomesRowMajor) {
-  for (const Layout& l : kLayouts) {
+  for (const TileLayout& l : kLayouts) {
     for (Dtype dtype : {bool_, uint8, float16, float32, complex64}) {
       const array x = view_of(l, dtype);
       array copy = cpu::row_contiguous(x);

@@ -13,11 +13,11 @@ using Named = std::unordered_map<std::string, array>;
 using Metadata = std::unordered_map<std::string, GGUFMetaData>;
 using io::append_number;
 
-GGUFLoad load_bytes(const std::string& bytes) {
+GGUFLoad load_gguf_bytes(const std::string& bytes) {
   return load_gguf(std::make_shared<MemoryReader>(bytes));
 }
 
-std::string saved_bytes(const Named& arrays, const Metadata& metadata = {}) {
+std::string gguf_bytes(const Named& arrays, const Metadata& metadata = {}) {
   auto writer = std::make_shared<MemoryWriter>();
   save_gguf(writer, arrays, metadata);
   EXPECT_TRUE(writer->finished);
@@ -82,7 +82,7 @@ TEST_P(GgufBlock, BecomesTheNumbersThatItStandsFor) {
   for (size_t at : {size_t{1}, row.bytes - 1}) {  // upper bytes of scales
     data[at] = 0x24;
   }
-  const Named arrays = load_bytes(file_of(row.type, row.numbers, data)).first;
+  const Named arrays = load_gguf_bytes(file_of(row.type, row.numbers, data)).first;
   uint32_t hash = 2166136261u;
   for (const char* name : {"a.weight", "a.scales", "a.biases"}) {
     if (arrays.contains(name)) {
@@ -104,7 +104,7 @@ TEST(Gguf, ArraysAndMetadataComeBack) {
     metadata.emplace(dtype_name(dtype), astype(array({1, 0}), dtype));
     metadata.emplace(dtype_name(dtype) + std::string(".0"), astype(array(1), dtype));
   }
-  const auto [loaded, loaded_metadata] = load_bytes(saved_bytes(arrays, metadata));
+  const auto [loaded, loaded_metadata] = load_gguf_bytes(gguf_bytes(arrays, metadata));
   ASSERT_EQ(loaded.size(), arrays.size());
   for (const auto& [name, a] : arrays) {
     EXPECT_EQ(loaded.at(name).dtype(), a.dtype()) << name;
@@ -124,38 +124,38 @@ TEST(Gguf, ArraysAndMetadataComeBack) {
 }
 
 TEST(Gguf, CutOffAnywhereIsAnError) {
-  const std::string bytes = saved_bytes({{"a", ones({8})}}, {{"k", "v"}, {"n", array({1, 2})}});
+  const std::string bytes = gguf_bytes({{"a", ones({8})}}, {{"k", "v"}, {"n", array({1, 2})}});
   for (size_t n = 0; n < bytes.size(); ++n) {
-    EXPECT_THROW(load_bytes(bytes.substr(0, n)), std::runtime_error) << n;
+    EXPECT_THROW(load_gguf_bytes(bytes.substr(0, n)), std::runtime_error) << n;
   }
 }
 
 TEST(Gguf, BadTensorsAreErrors) {
   const std::string data(1000, '\0');
-  EXPECT_NO_THROW(load_bytes(file_of(0, 250, data)));
-  EXPECT_THROW(load_bytes(file_of(0, 251, data)), std::runtime_error);
-  EXPECT_THROW(load_bytes(file_of(0, uint64_t{1} << 62, data)), std::runtime_error);
-  EXPECT_THROW(load_bytes(file_of(0, ~uint64_t{0}, data)), std::runtime_error);
-  EXPECT_THROW(load_bytes(file_of(2, 33, data)), std::runtime_error);
-  EXPECT_THROW(load_bytes(file_of(99, 32, data)), std::runtime_error);
+  EXPECT_NO_THROW(load_gguf_bytes(file_of(0, 250, data)));
+  EXPECT_THROW(load_gguf_bytes(file_of(0, 251, data)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_of(0, uint64_t{1} << 62, data)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_of(0, ~uint64_t{0}, data)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_of(2, 33, data)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_of(99, 32, data)), std::runtime_error);
 }
 
 // A writer need not pad the header when no data come after it.
 TEST(Gguf, EmptyTensorsMayLieBeyondTheEnd) {
-  const std::string padded = saved_bytes({{"a", zeros({0, 3})}});
+  const std::string padded = gguf_bytes({{"a", zeros({0, 3})}});
   const std::string bytes = padded.substr(0, padded.size() - 5);
   ASSERT_EQ(padded.size() % 32, 0u);
-  array a = load_bytes(bytes).first.at("a");
+  array a = load_gguf_bytes(bytes).first.at("a");
   a.eval();
   EXPECT_EQ(a.shape(), (Shape{0, 3}));
 }
 
 TEST(Gguf, EmptyTensorsWhoseStridesAreTooLargeAreErrors) {
-  std::string bytes = saved_bytes({{"a", zeros({0, 3})}});
+  std::string bytes = gguf_bytes({{"a", zeros({0, 3})}});
   const std::string sizes("\3\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
   ASSERT_NE(bytes.find(sizes), std::string::npos);
   bytes[bytes.find(sizes) + 7] = 0x40;  // 2^62 + 3
-  EXPECT_THROW(load_bytes(bytes), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(bytes), std::runtime_error);
 }
 
 // `alignment` is 0 for none in the metadata. Each tensor is two float32.
@@ -191,29 +191,29 @@ std::string file_with(uint32_t version, uint32_t alignment, std::initializer_lis
 TEST(Gguf, ReadsVersionsAndAlignments) {
   for (uint32_t version : {2u, 3u}) {
     for (uint32_t alignment : {0u, 1u, 8u, 24u, 256u, 4096u}) {
-      const Named arrays = load_bytes(file_with(version, alignment, {16, 0, 8}, 24)).first;
+      const Named arrays = load_gguf_bytes(file_with(version, alignment, {16, 0, 8}, 24)).first;
       EXPECT_TRUE(array_equal(arrays.at("a"), array({4.0f, 5.0f})).item<bool>()) << alignment;
       EXPECT_TRUE(array_equal(arrays.at("b"), array({0.0f, 1.0f})).item<bool>()) << alignment;
     }
   }
   for (uint32_t version : {0u, 1u, 4u, 3u << 24}) {  // the last is 3 in the other byte order
-    EXPECT_THROW(load_bytes(file_with(version, 0, {0}, 8)), std::runtime_error) << version;
+    EXPECT_THROW(load_gguf_bytes(file_with(version, 0, {0}, 8)), std::runtime_error) << version;
   }
-  EXPECT_THROW(load_bytes(file_with(3, (1u << 20) + 1, {0}, 8)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_with(3, (1u << 20) + 1, {0}, 8)), std::runtime_error);
 }
 
 TEST(Gguf, TensorsThatOverlapAreErrors) {
-  EXPECT_THROW(load_bytes(file_with(3, 0, {0, 4}, 16)), std::runtime_error);
-  EXPECT_THROW(load_bytes(file_with(3, 0, {8, 8}, 16)), std::runtime_error);
-  EXPECT_THROW(load_bytes(file_with(3, 0, {0, 12}, 16)), std::runtime_error);  // past the end
-  EXPECT_NO_THROW(load_bytes(file_with(3, 0, {8, 0}, 16)));
+  EXPECT_THROW(load_gguf_bytes(file_with(3, 0, {0, 4}, 16)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_with(3, 0, {8, 8}, 16)), std::runtime_error);
+  EXPECT_THROW(load_gguf_bytes(file_with(3, 0, {0, 12}, 16)), std::runtime_error);  // past the end
+  EXPECT_NO_THROW(load_gguf_bytes(file_with(3, 0, {8, 0}, 16)));
 }
 
 TEST(Gguf, WhatTheFormatLacksCannotBeSaved) {
-  EXPECT_THROW(saved_bytes({{"a", array({true})}}), std::invalid_argument);
-  EXPECT_THROW(saved_bytes({{"a", ones({1, 1, 1, 1, 1, 1, 1, 1, 1})}}), std::invalid_argument);
-  EXPECT_THROW(saved_bytes({}, {{"k", std::monostate()}}), std::invalid_argument);
-  EXPECT_THROW(saved_bytes({}, {{"k", ones({1, 1})}}), std::invalid_argument);
+  EXPECT_THROW(gguf_bytes({{"a", array({true})}}), std::invalid_argument);
+  EXPECT_THROW(gguf_bytes({{"a", ones({1, 1, 1, 1, 1, 1, 1, 1, 1})}}), std::invalid_argument);
+  EXPECT_THROW(gguf_bytes({}, {{"k", std::monostate()}}), std::invalid_argument);
+  EXPECT_THROW(gguf_bytes({}, {{"k", ones({1, 1})}}), std::invalid_argument);
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ using Named = std::unordered_map<std::string, array>;
 
 std::string path_of(const std::string& file) { return MLX_GOLDEN_DIR "/files/" + file; }
 
-Named load_any(const std::string& file) {
+Named load_golden(const std::string& file) {
   const std::string path = path_of(file);
   if (file.ends_with(".npz")) {
     return load_npz(path);
@@ -90,7 +90,7 @@ constexpr Row kRows[] = {
 TEST(FilesOfOthers, HoldTheArraysThatTheyWrote) {
   for (const Row& row : kRows) {
     const std::string where = std::string(row.file) + " " + row.name;
-    const Named arrays = load_any(row.file);
+    const Named arrays = load_golden(row.file);
     ASSERT_TRUE(arrays.contains(row.name)) << where;
     const array& a = arrays.at(row.name);
     const array wanted = expected(row.what, row.dtype);

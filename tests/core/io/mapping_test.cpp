@@ -5,6 +5,7 @@
 
 #include <sstream>
 
+#include "core/io/checks.h"
 #include "core/io/scratch.h"
 #include "mlx/core/io.h"
 #include "mlx/core/memory.h"
@@ -18,17 +19,6 @@ using testing::ThrowsMessage;
 using Named = std::unordered_map<std::string, array>;
 
 constexpr size_t kMiB = size_t{1} << 20;
-
-// In bytes, of what /proc/self/status calls RssAnon or RssFile.
-size_t resident_bytes(const std::string& kind) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(kind + ":")) {
-      return std::stoul(line.substr(kind.size() + 1)) * 1024;
-    }
-  }
-  return 0;
-}
 
 bool is_in(const array& a, const std::string& path) {
   const auto address = reinterpret_cast<uintptr_t>(a.data<char>());
@@ -45,7 +35,7 @@ bool is_in(const array& a, const std::string& path) {
   return false;
 }
 
-array numbers(int n, Dtype dtype = float32) { return astype(arange(n), dtype); }
+array first_numbers(int n, Dtype dtype = float32) { return astype(arange(n), dtype); }
 
 void save_any(const std::string& path, const array& a) {
   if (path.ends_with(".npy")) {
@@ -79,7 +69,7 @@ TEST_P(Mapping, LargeArraysAreTheFilesPages) {
   const ScratchFolder folder;
   const std::string path = folder / (std::string("x.") + GetParam());
   for (Dtype dtype : {int8, float16, bfloat16, int32, float32, float64}) {
-    const array saved = numbers(200'000, dtype);
+    const array saved = first_numbers(200'000, dtype);
     save_any(path, saved);
     array loaded = load_any(path);
     const size_t before = get_active_memory();
@@ -93,7 +83,7 @@ TEST_P(Mapping, LargeArraysAreTheFilesPages) {
 TEST_P(Mapping, SmallArraysAreCopied) {
   const ScratchFolder folder;
   const std::string path = folder / (std::string("x.") + GetParam());
-  save_any(path, numbers(1000));
+  save_any(path, first_numbers(1000));
   array loaded = load_any(path);
   loaded.eval();
   EXPECT_FALSE(is_in(loaded, path));
@@ -102,7 +92,7 @@ TEST_P(Mapping, SmallArraysAreCopied) {
 TEST_P(Mapping, SavingOverTheFileThatIsMappedIsSafe) {
   const ScratchFolder folder;
   const std::string path = folder / (std::string("x.") + GetParam());
-  const array saved = numbers(100'000);
+  const array saved = first_numbers(100'000);
   save_any(path, saved);
   array loaded = load_any(path);
   loaded.eval();
@@ -118,7 +108,7 @@ TEST_P(Mapping, SavingOverTheFileThatIsMappedIsSafe) {
 TEST_P(Mapping, WritingToTheArrayLeavesTheFileAsItIs) {
   const ScratchFolder folder;
   const std::string path = folder / (std::string("x.") + GetParam());
-  save_any(path, numbers(100'000));
+  save_any(path, first_numbers(100'000));
   const std::string bytes = read_file(path);
   array loaded = load_any(path);
   loaded.eval();
@@ -133,7 +123,7 @@ TEST_P(Mapping, WritingToTheArrayLeavesTheFileAsItIs) {
 TEST_P(Mapping, AnArrayWhoseFileShrankIsAnErrorAtEvaluation) {
   const ScratchFolder folder;
   const std::string path = folder / (std::string("x.") + GetParam());
-  save_any(path, numbers(100'000));
+  save_any(path, first_numbers(100'000));
   array lost = load_any(path);
   std::filesystem::resize_file(path, 300'000);
   EXPECT_THAT([&] { lost.eval(); },
@@ -143,7 +133,7 @@ TEST_P(Mapping, AnArrayWhoseFileShrankIsAnErrorAtEvaluation) {
 TEST(MappedFile, DamagedMembersAreErrors) {
   const ScratchFolder folder;
   const std::string path = folder / "x.npz";
-  save_npz(path, {{"x", numbers(100'000)}});
+  save_npz(path, {{"x", first_numbers(100'000)}});
   std::string bytes = read_file(path);
   bytes[200'000] = static_cast<char>(bytes[200'000] ^ 1);
   write_file(path, bytes);
@@ -220,7 +210,7 @@ TEST(MappedFileDeathTest, CanBeTurnedOff) {
         bool is_mapped = true;
         {
           const ScratchFolder folder;
-          save(folder / "x.npy", numbers(100'000));
+          save(folder / "x.npy", first_numbers(100'000));
           array loaded = load(folder / "x.npy");
           loaded.eval();
           is_mapped = is_in(loaded, folder / "x.npy");

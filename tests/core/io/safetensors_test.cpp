@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/io/checks.h"
 #include "core/io/scratch.h"
 #include "mlx/core/io.h"
 #include "mlx/core/ops.h"
@@ -18,12 +19,12 @@ using namespace std::string_literals;
 
 using Named = std::unordered_map<std::string, array>;
 
-SafetensorsLoad load_bytes(const std::string& bytes) {
+SafetensorsLoad load_safetensors_bytes(const std::string& bytes) {
   return load_safetensors(std::make_shared<MemoryReader>(bytes));
 }
 
-std::string saved_bytes(const Named& arrays,
-                        const std::unordered_map<std::string, std::string>& metadata = {}) {
+std::string safetensors_bytes(const Named& arrays,
+                              const std::unordered_map<std::string, std::string>& metadata = {}) {
   auto writer = std::make_shared<MemoryWriter>();
   save_safetensors(writer, arrays, metadata);
   EXPECT_TRUE(writer->finished);
@@ -38,12 +39,6 @@ std::string file(const std::string& header, const std::string& data = "") {
   return length_of(header.size()) + header + data;
 }
 
-void expect_same(const array& a, const array& b) {
-  EXPECT_EQ(a.dtype(), b.dtype());
-  EXPECT_EQ(a.shape(), b.shape());
-  EXPECT_TRUE(array_equal(a, b, true).item<bool>()) << dtype_name(a.dtype());
-}
-
 TEST(Safetensors, EveryDtypeAndShapeComesBack) {
   Named arrays;
   for (Dtype dtype : {bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64, float16,
@@ -54,7 +49,7 @@ TEST(Safetensors, EveryDtypeAndShapeComesBack) {
   arrays.emplace("empty", zeros({0, 3}));
   arrays.emplace("view", transpose(reshape(arange(6), {2, 3})));
   arrays.emplace("layers.0.\"quoted\" \n µ", array({1}));
-  const auto [loaded, metadata] = load_bytes(saved_bytes(arrays));
+  const auto [loaded, metadata] = load_safetensors_bytes(safetensors_bytes(arrays));
   EXPECT_EQ(loaded.size(), arrays.size());
   EXPECT_TRUE(metadata.empty());
   for (const auto& [name, a] : arrays) {
@@ -64,9 +59,10 @@ TEST(Safetensors, EveryDtypeAndShapeComesBack) {
 }
 
 TEST(Safetensors, MetadataComesBack) {
-  const auto metadata = load_bytes(saved_bytes({}, {{"format", "mlx"}, {"a", "\"b\""}})).second;
+  const auto metadata =
+      load_safetensors_bytes(safetensors_bytes({}, {{"format", "mlx"}, {"a", "\"b\""}})).second;
   EXPECT_THAT(metadata, UnorderedElementsAre(Pair("format", "mlx"), Pair("a", "\"b\"")));
-  EXPECT_TRUE(load_bytes(file(R"({"__metadata__":null})")).second.empty());
+  EXPECT_TRUE(load_safetensors_bytes(file(R"({"__metadata__":null})")).second.empty());
 }
 
 TEST(Safetensors, TheBytesAreTheFormats) {
@@ -75,7 +71,7 @@ TEST(Safetensors, TheBytesAreTheFormats) {
       R"("a":{"dtype":"U8","shape":[2],"data_offsets":[4,6]},)"
       R"("b":{"dtype":"U8","shape":[],"data_offsets":[6,7]}})";
   const Named arrays{{"b", array(9, uint8)}, {"w", array({1.0f})}, {"a", array({7, 8}, uint8)}};
-  const std::string bytes = saved_bytes(arrays, {{"k", "v"}});
+  const std::string bytes = safetensors_bytes(arrays, {{"k", "v"}});
   const size_t padded = (8 + header.size() + 63) / 64 * 64 - 8;  // tensors begin at 64 n
   EXPECT_EQ(bytes.substr(0, 8), length_of(padded));
   EXPECT_THAT(bytes.substr(8, padded), StartsWith(header));
@@ -88,7 +84,8 @@ TEST(Safetensors, ReadsEightBitFloatsAsBytes) {
   for (const char* dtype : {"F8_E4M3", "F8_E5M2", "F8_E8M0"}) {
     const std::string header =
         R"({"x":{"dtype":")"s + dtype + R"(","shape":[2],"data_offsets":[0,2]}})";
-    expect_same(load_bytes(file(header, "\x01\x02")).first.at("x"), array({1, 2}, uint8));
+    expect_same(load_safetensors_bytes(file(header, "\x01\x02")).first.at("x"),
+                array({1, 2}, uint8));
   }
 }
 
@@ -106,15 +103,10 @@ TEST(Safetensors, LoadingIsLazyAndSavingOverTheFileIsSafe) {
 }
 
 TEST(Safetensors, NamesThatCannotBeWrittenAreErrors) {
-  EXPECT_THROW(saved_bytes({{"__metadata__", array(1)}}), std::invalid_argument);
-  EXPECT_THROW(saved_bytes({{"\xFF\xFE", array(1)}}), std::invalid_argument);
-  EXPECT_THROW(saved_bytes({}, {{"a", "\xFF"}}), std::invalid_argument);
+  EXPECT_THROW(safetensors_bytes({{"__metadata__", array(1)}}), std::invalid_argument);
+  EXPECT_THROW(safetensors_bytes({{"\xFF\xFE", array(1)}}), std::invalid_argument);
+  EXPECT_THROW(safetensors_bytes({}, {{"a", "\xFF"}}), std::invalid_argument);
 }
-
-struct BadFile {
-  const char* what;
-  std::string bytes;
-};
 
 TEST(Safetensors, BadFilesAreErrorsThatSayWhere) {
   const std::string good = R"("dtype":"U8","shape":[2],"data_offsets":[0,2])";
@@ -176,7 +168,7 @@ TEST(Safetensors, BadFilesAreErrorsThatSayWhere) {
             "1234")},
   };
   for (const BadFile& file : bad) {
-    EXPECT_THAT([&] { load_bytes(file.bytes); },
+    EXPECT_THAT([&] { load_safetensors_bytes(file.bytes); },
                 ThrowsMessage<std::runtime_error>(HasSubstr("memory")))
         << file.what;
   }
@@ -184,17 +176,17 @@ TEST(Safetensors, BadFilesAreErrorsThatSayWhere) {
 
 TEST(Safetensors, EveryTruncationAndFlippedByteIsAnErrorOrALoad) {
   // Nothing but std::runtime_error may come out of damaged files.
-  const std::string good = saved_bytes({{"a", arange(4)}, {"b", array(1.0f)}}, {{"k", "v"}});
+  const std::string good = safetensors_bytes({{"a", arange(4)}, {"b", array(1.0f)}}, {{"k", "v"}});
   const auto try_load = [](const std::string& bytes) {
     try {
-      for (auto& [name, a] : load_bytes(bytes).first) {
+      for (auto& [name, a] : load_safetensors_bytes(bytes).first) {
         array(a).eval();
       }
     } catch (const std::runtime_error&) {
     }
   };
   for (size_t i = 0; i < good.size(); ++i) {
-    EXPECT_THROW(load_bytes(good.substr(0, i)), std::runtime_error) << i;
+    EXPECT_THROW(load_safetensors_bytes(good.substr(0, i)), std::runtime_error) << i;
     for (int flip : {0x01, 0x20, 0x80, 0xFF}) {
       std::string bytes = good;
       bytes[i] = static_cast<char>(bytes[i] ^ flip);

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 
 #include "core/elements.h"
 #include "mlx/core/ops.h"
@@ -13,25 +12,14 @@ namespace mlx::core {
 namespace {
 
 using test::epsilon;
+using test::kFloats;
+using test::kNan;
+using test::quarters;
 using test::values;
 using Doubles = std::vector<double>;
 
-const std::vector<Dtype> kFloats = {float16, bfloat16, float32, float64};
-const double kNaN = std::numeric_limits<double>::quiet_NaN();
-
-// Quarters between -2 and 2, which every dtype holds.
-array numbers(Shape shape, Dtype dtype, int seed = 0) {
-  size_t count = 1;
-  for (ShapeElem n : shape) count *= static_cast<size_t>(n);
-  Doubles out;
-  for (size_t i = 0; i < count; ++i) {
-    out.push_back(static_cast<double>((i + static_cast<size_t>(seed)) * 7919 % 17) / 4 - 2);
-  }
-  return test::make(out, shape, dtype);
-}
-
 // The same elements: as they are, transposed in memory, and with gaps.
-std::vector<array> layouts(const array& x) {
+std::vector<array> memory_orders(const array& x) {
   const array turned = swapaxes(contiguous(swapaxes(x, -1, -2)), -1, -2);
   Shape step(x.ndim(), 1);
   step.back() = 2;
@@ -40,7 +28,7 @@ std::vector<array> layouts(const array& x) {
 }
 
 std::vector<std::pair<array, array>> layout_pairs(const array& a, const array& b) {
-  const std::vector<array> left = layouts(a), right = layouts(b);
+  const std::vector<array> left = memory_orders(a), right = memory_orders(b);
   return {{left[0], right[0]}, {left[0], right[1]}, {left[1], right[0]}, {left[2], right[2]}};
 }
 
@@ -53,7 +41,7 @@ void add_product(double* out, const double* a, const double* b, int64_t m, int64
   }
 }
 
-void expect_close(const array& got, const Doubles& expected, Dtype dtype) {
+void expect_product(const array& got, const Doubles& expected, Dtype dtype) {
   ASSERT_EQ(got.dtype(), dtype);
   const Doubles actual = values(got);
   ASSERT_EQ(actual.size(), expected.size());
@@ -112,10 +100,10 @@ TEST_P(GatherMm, MultipliesTheChosenMatricesInEveryDtypeAndLayout) {
   const GatherCase& c = GetParam();
   for (Dtype dtype : kFloats) {
     SCOPED_TRACE(dtype_name(dtype));
-    const array a = numbers({kBatch, c.m, c.k}, dtype), b = numbers({kBatch, c.k, c.n}, dtype, 5);
+    const array a = quarters({kBatch, c.m, c.k}, dtype), b = quarters({kBatch, c.k, c.n}, dtype, 5);
     const Doubles expected = gathered(c, a, b);
     for (const auto& [left, right] : layout_pairs(a, b)) {
-      expect_close(gather_mm(left, right, indices(c.left), indices(c.right)), expected, dtype);
+      expect_product(gather_mm(left, right, indices(c.left), indices(c.right)), expected, dtype);
     }
   }
 }
@@ -123,8 +111,9 @@ TEST_P(GatherMm, MultipliesTheChosenMatricesInEveryDtypeAndLayout) {
 // Sums over pairs in each order: the derivatives are the same operation.
 TEST_P(GatherMm, HasTheGradientOfTakingAndMultiplying) {
   const GatherCase& c = GetParam();
-  const array a = numbers({kBatch, c.m, c.k}, float64), b = numbers({kBatch, c.k, c.n}, float64, 5);
-  const array g = numbers({static_cast<ShapeElem>(c.left.size()), c.m, c.n}, float64, 9);
+  const array a = quarters({kBatch, c.m, c.k}, float64),
+              b = quarters({kBatch, c.k, c.n}, float64, 5);
+  const array g = quarters({static_cast<ShapeElem>(c.left.size()), c.m, c.n}, float64, 9);
   const array left = indices(c.left), right = indices(c.right);
   const auto cotangents = [&](bool gathers) {
     return vjp(
@@ -140,7 +129,7 @@ TEST_P(GatherMm, HasTheGradientOfTakingAndMultiplying) {
   const std::vector<array> got = cotangents(true), expected = cotangents(false);
   for (size_t i : {0, 1}) {
     ASSERT_EQ(got[i].shape(), expected[i].shape());
-    expect_close(got[i], values(expected[i]), float64);
+    expect_product(got[i], values(expected[i]), float64);
   }
 }
 
@@ -161,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) { return info.param.name; });
 
 TEST(GatherMmIndices, BroadcastAndDefaultToEachMatrixOnce) {
-  const array a = numbers({2, 2, 3, 4}, float32), b = numbers({3, 4, 5}, float32, 3);
+  const array a = quarters({2, 2, 3, 4}, float32), b = quarters({3, 4, 5}, float32, 3);
   const array l = array({0, 3}, {2, 1}), r = array({2, 0, 1}, uint8);
   const array both = gather_mm(a, b, l, r);
   ASSERT_EQ(both.shape(), (Shape{2, 3, 3, 5}));
@@ -173,7 +162,7 @@ TEST(GatherMmIndices, BroadcastAndDefaultToEachMatrixOnce) {
 }
 
 TEST(GatherMmIndices, VectorsAreRowsAndColumns) {
-  const array v = numbers({4}, float32), b = numbers({3, 4, 5}, float32, 3);
+  const array v = quarters({4}, float32), b = quarters({3, 4, 5}, float32, 3);
   const array index({2, 0});
   EXPECT_EQ(gather_mm(v, b, std::nullopt, index).shape(), (Shape{2, 5}));
   EXPECT_EQ(gather_mm(swapaxes(b, -1, -2), v, index).shape(), (Shape{2, 5}));
@@ -181,12 +170,12 @@ TEST(GatherMmIndices, VectorsAreRowsAndColumns) {
 }
 
 TEST(GatherMmIndices, PromoteTheMatrices) {
-  EXPECT_EQ(gather_mm(numbers({1, 2, 2}, float16), numbers({1, 2, 2}, int32), array({0})).dtype(),
+  EXPECT_EQ(gather_mm(quarters({1, 2, 2}, float16), quarters({1, 2, 2}, int32), array({0})).dtype(),
             float16);
 }
 
 TEST(GatherMmErrors, SayWhatIsWrong) {
-  const array a = numbers({2, 3, 4}, float32), b = numbers({5, 4, 6}, float32);
+  const array a = quarters({2, 3, 4}, float32), b = quarters({5, 4, 6}, float32);
   const auto gather = [&](const array& l, const array& r) { return gather_mm(a, b, l, r); };
   EXPECT_THROW(eval(gather(array({2}), array({0}))), std::out_of_range);
   EXPECT_THROW(eval(gather(array({0}), array({-6}))), std::out_of_range);
@@ -202,7 +191,7 @@ TEST(GatherMmErrors, SayWhatIsWrong) {
 }
 
 TEST(GatherMmErrors, OfAnIndexOutsideItsBatchUnderVmap) {
-  const array a = numbers({3, 2, 3, 4}, float32), b = numbers({5, 4, 6}, float32);
+  const array a = quarters({3, 2, 3, 4}, float32), b = quarters({5, 4, 6}, float32);
   const auto product = [&](int index) {
     return vmap([&](const array& x) { return gather_mm(x, b, array({index}), array({0})); })(a);
   };
@@ -266,13 +255,13 @@ TEST_P(BlockMaskedMm, MultipliesBlocksByTheirMasks) {
       };
       const auto out = mask(c.out, c.m, c.n, 0), left = mask(c.left, c.m, c.k, 1),
                  right = mask(c.right, c.k, c.n, 2);
-      const array a = numbers({c.m, c.k}, dtype), b = numbers({c.k, c.n}, dtype, 5);
+      const array a = quarters({c.m, c.k}, dtype), b = quarters({c.k, c.n}, dtype, 5);
       Doubles product(static_cast<size_t>(c.m * c.n));
       add_product(product.data(), masked(a, left, c.block).data(), masked(b, right, c.block).data(),
                   c.m, c.k, c.n);
       const Doubles expected = masked(test::make(product, {c.m, c.n}, float64), out, c.block);
       for (const auto& [x, y] : layout_pairs(a, b)) {
-        expect_close(block_masked_mm(x, y, c.block, out, left, right), expected, dtype);
+        expect_product(block_masked_mm(x, y, c.block, out, left, right), expected, dtype);
       }
     }
   }
@@ -291,7 +280,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, BlockMaskedMm,
                          [](const auto& info) { return info.param.name; });
 
 TEST(BlockMaskedMmBatch, BroadcastsInputsAndMasks) {
-  const array a = numbers({3, 1, 40, 34}, float32), b = numbers({2, 34, 20}, float32, 3);
+  const array a = quarters({3, 1, 40, 34}, float32), b = quarters({2, 34, 20}, float32, 3);
   const array out = astype(test::make({1, 0, 0, 1, 1, 1}, {3, 1, 2, 1}, float64), bool_);
   const array got = block_masked_mm(a, b, 32, out, array(true, bool_) == ones({1, 1}, bool_));
   ASSERT_EQ(got.shape(), (Shape{3, 2, 40, 20}));
@@ -300,12 +289,12 @@ TEST(BlockMaskedMmBatch, BroadcastsInputsAndMasks) {
 }
 
 TEST(BlockMaskedMmBatch, VectorsAreRowsAndColumns) {
-  const array a = numbers({40, 34}, float32), v = numbers({34}, float32, 3);
+  const array a = quarters({40, 34}, float32), v = quarters({34}, float32, 3);
   EXPECT_EQ(values(block_masked_mm(a, v, 32)), values(matmul(a, v)));
 }
 
 TEST(BlockMaskedMm, IgnoresWhatMaskedBlocksHold) {
-  const array nan = full({64, 64}, array(kNaN), float32),
+  const array nan = full({64, 64}, array(kNan), float32),
               mask = array({true, false, false, true}, {2, 2});
   const array product = block_masked_mm(nan, ones({64, 64}), 32, std::nullopt, mask);
   for (double x : values(product)) EXPECT_TRUE(std::isnan(x));
@@ -315,7 +304,7 @@ TEST(BlockMaskedMm, IgnoresWhatMaskedBlocksHold) {
 }
 
 TEST(BlockMaskedMm, GivesTheGradientOfMasksWhereTheyAre0) {
-  const array a = numbers({40, 33}, float64), b = numbers({33, 34}, float64, 3);
+  const array a = quarters({40, 33}, float64), b = quarters({33, 34}, float64, 3);
   const auto weigh = [](const array& x, const array& mask) {
     const array wide = repeat(repeat(mask, 32, 0), 32, 1);
     return x * slice(wide, {0, 0}, x.shape());
@@ -330,11 +319,11 @@ TEST(BlockMaskedMm, GivesTheGradientOfMasksWhereTheyAre0) {
                {array({0.0, 2.0, 1.0, 0.0}, {2, 2}, float64),
                 array({1.0, 0.0, 0.0, 3.0}, {2, 2}, float64),
                 array({0.0, 0.5, 1.0, 0.0}, {2, 2}, float64)},
-               {numbers({40, 34}, float64, 7)})
+               {quarters({40, 34}, float64, 7)})
         .second;
   };
   const std::vector<array> got = gradient(true), expected = gradient(false);
-  for (size_t i : {0, 1, 2}) expect_close(got[i], values(expected[i]), float64);
+  for (size_t i : {0, 1, 2}) expect_product(got[i], values(expected[i]), float64);
 }
 
 TEST(BlockMaskedMmErrors, SayWhatIsWrong) {
@@ -357,7 +346,7 @@ TEST(SegmentedMm, MultipliesSegmentsInEveryDtypeAndLayout) {
   const array segments(bounds.data(), {3, 2, 2}, int64);
   for (Dtype dtype : kFloats) {
     SCOPED_TRACE(dtype_name(dtype));
-    const array a = numbers({m, k}, dtype), b = numbers({k, n}, dtype, 5);
+    const array a = quarters({m, k}, dtype), b = quarters({k, n}, dtype, 5);
     Doubles expected;
     for (size_t i = 0; i < bounds.size(); i += 2) {
       Doubles one(static_cast<size_t>(m * n));
@@ -370,13 +359,13 @@ TEST(SegmentedMm, MultipliesSegmentsInEveryDtypeAndLayout) {
     for (const auto& [x, y] : layout_pairs(a, b)) {
       const array got = segmented_mm(x, y, segments);
       ASSERT_EQ(got.shape(), (Shape{3, 2, 3, 2}));
-      expect_close(got, expected, dtype);
+      expect_product(got, expected, dtype);
     }
   }
 }
 
 TEST(SegmentedMm, TakesOneSegmentAndNone) {
-  const array a = numbers({3, 4}, float32), b = numbers({4, 2}, float32, 1);
+  const array a = quarters({3, 4}, float32), b = quarters({4, 2}, float32, 1);
   EXPECT_EQ(values(segmented_mm(a, b, array({0, 4}, uint8))), values(matmul(a, b)));
   EXPECT_EQ(segmented_mm(a, b, zeros({0, 2}, int32)).shape(), (Shape{0, 3, 2}));
   EXPECT_EQ(values(segmented_mm(zeros({3, 0}), zeros({0, 2}), array({0, 0}))), Doubles(6));
@@ -384,7 +373,7 @@ TEST(SegmentedMm, TakesOneSegmentAndNone) {
 }
 
 TEST(SegmentedMm, RunsManyAndLargeSegments) {
-  const array a = numbers({70, 300}, float32), b = numbers({300, 90}, float32, 1);
+  const array a = quarters({70, 300}, float32), b = quarters({300, 90}, float32, 1);
   std::vector<int64_t> bounds;
   for (int64_t i = 0; i < 40; ++i) bounds.insert(bounds.end(), {i * 5, i * 7 + 20});
   const array got = segmented_mm(a, b, array(bounds.data(), {40, 2}, int64));
@@ -392,7 +381,7 @@ TEST(SegmentedMm, RunsManyAndLargeSegments) {
     const auto at = static_cast<size_t>(2 * i);
     const array expected = matmul(slice(a, {0, bounds[at]}, {70, bounds[at + 1]}),
                                   slice(b, {bounds[at], 0}, {bounds[at + 1], 90}));
-    expect_close(take(got, i, 0), values(expected), float32);
+    expect_product(take(got, i, 0), values(expected), float32);
   }
 }
 

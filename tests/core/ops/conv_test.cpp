@@ -9,11 +9,12 @@
 namespace mlx::core {
 namespace {
 
+using test::quarters;
 using test::values;
 
 // ---- the definition, over three spatial axes in double precision
 
-struct Case {
+struct ConvCase {
   const char* name;
   Shape input;   // [N, spatial..., C]
   Shape weight;  // [C_out, kernel..., C / groups]
@@ -58,7 +59,7 @@ void for_each_index(const Index& size, Visit visit) {
 
 // Calls visit(input, weight, output) with the positions of every product.
 template <typename Visit>
-void for_each_product(const Case& c, const Shape& output, Visit visit) {
+void for_each_product(const ConvCase& c, const Shape& output, Visit visit) {
   const size_t axes = c.input.size() - 2;
   const Index in = spatial(c.input);
   const Index kernel = spatial(c.weight);
@@ -98,20 +99,7 @@ void for_each_product(const Case& c, const Shape& output, Visit visit) {
   });
 }
 
-// Numbers that every dtype holds exactly.
-array numbers(const Shape& shape, Dtype dtype, int seed) {
-  std::vector<double> out;
-  int64_t size = 1;
-  for (ShapeElem n : shape) {
-    size *= n;
-  }
-  for (int64_t i = 0; i < size; ++i) {
-    out.push_back(static_cast<double>((i + seed) * 7919 % 17 - 8) / 4);
-  }
-  return test::make(out, shape, dtype);
-}
-
-array convolve(const Case& c, const array& input, const array& weight) {
+array convolve(const ConvCase& c, const array& input, const array& weight) {
   return conv_general(input, weight, c.stride, c.lo, c.hi, c.kernel_dilation, c.input_dilation,
                       c.groups, c.flip);
 }
@@ -125,7 +113,7 @@ void expect_near(const array& got, const std::vector<double>& expected, double t
 }
 
 // With so many images that the kernels for large convolutions do it.
-Case with_many_images(Case c) {
+ConvCase with_many_images(ConvCase c) {
   constexpr size_t kLarge = 1 << 17;  // products
   const array weight = zeros(c.weight);
   const size_t products = convolve(c, zeros(c.input), weight).size() * weight.size();
@@ -135,17 +123,17 @@ Case with_many_images(Case c) {
   return c;
 }
 
-class Convolution : public testing::TestWithParam<Case> {
+class Convolution : public testing::TestWithParam<ConvCase> {
  protected:
-  void expect_sums(const Case& c) const;
-  void expect_gradients(const Case& c) const;
+  void expect_sums(const ConvCase& c) const;
+  void expect_gradients(const ConvCase& c) const;
 };
 
-void Convolution::expect_sums(const Case& c) const {
+void Convolution::expect_sums(const ConvCase& c) const {
   for (Dtype dtype : {float16, bfloat16, float32, float64}) {
     SCOPED_TRACE(dtype_name(dtype));
-    const array input = numbers(c.input, dtype, 0);
-    const array weight = numbers(c.weight, dtype, 5);
+    const array input = quarters(c.input, dtype, 0);
+    const array weight = quarters(c.weight, dtype, 5);
     const array got = convolve(c, input, weight);
     EXPECT_EQ(got.dtype(), dtype);
     const std::vector<double> x = values(input);
@@ -157,12 +145,12 @@ void Convolution::expect_sums(const Case& c) const {
   }
 }
 
-void Convolution::expect_gradients(const Case& c) const {
+void Convolution::expect_gradients(const ConvCase& c) const {
   for (Dtype dtype : {bfloat16, float32, float64}) {
     SCOPED_TRACE(dtype_name(dtype));
-    const array input = numbers(c.input, dtype, 0);
-    const array weight = numbers(c.weight, dtype, 5);
-    const array g = numbers(convolve(c, input, weight).shape(), dtype, 11);
+    const array input = quarters(c.input, dtype, 0);
+    const array weight = quarters(c.weight, dtype, 5);
+    const array g = quarters(convolve(c, input, weight).shape(), dtype, 11);
     const auto fun = [&](const std::vector<array>& p) {
       return std::vector<array>{convolve(c, p[0], p[1])};
     };
@@ -196,64 +184,64 @@ TEST_P(Convolution, HasTheTransposedSumsAsGradients) {
 INSTANTIATE_TEST_SUITE_P(
     Parameters, Convolution,
     testing::Values(
-        Case{"Plain1d", {2, 9, 3}, {4, 3, 3}}, Case{"Plain2d", {2, 6, 7, 3}, {4, 3, 2, 3}},
-        Case{"Plain3d", {2, 4, 5, 3, 2}, {3, 2, 3, 2, 2}},
-        Case{"OneChannel", {2, 7, 7, 1}, {3, 3, 3, 1}, {1}, {1}, {1}},
-        Case{"ManyBlocks", {3, 30, 31, 16}, {8, 5, 5, 16}, {1}, {2}, {2}},
-        Case{"Pointwise", {2, 5, 4, 3}, {6, 1, 1, 3}},
-        Case{"PointwiseGroups", {2, 5, 4, 4}, {6, 1, 1, 2}, {}, {}, {}, {}, {}, 2},
-        Case{"PointwiseStrided", {2, 5, 4, 3}, {6, 1, 1, 3}, {2, 3}},
-        Case{"PointwiseStridedIntoPadding", {1, 3, 2}, {2, 1, 2}, {2}, {0}, {2}},
-        Case{"PointwiseDilatedAndCropped", {1, 3, 2}, {2, 1, 2}, {1}, {0}, {-2}, {1}, {2}},
-        Case{"Stride", {1, 9, 8, 2}, {3, 3, 2, 2}, {2, 3}},
-        Case{"StrideThatLeavesARest", {1, 10, 2}, {3, 4, 2}, {4}},
-        Case{"UnevenPadding", {1, 4, 5, 2}, {3, 3, 3, 2}, {1, 2}, {2, 0}, {1, 3}},
-        Case{"PaddingBeyondTheKernel", {1, 3, 2}, {2, 2, 2}, {1}, {4}, {3}},
-        Case{"NegativePadding", {1, 9, 8, 2}, {3, 2, 3, 2}, {1}, {-1, -2}, {-2, 0}},
-        Case{"KernelDilation", {1, 9, 9, 2}, {3, 3, 2, 2}, {1}, {1}, {1}, {3, 2}},
-        Case{"InputDilation", {1, 4, 3, 2}, {3, 3, 3, 2}, {1}, {1}, {2}, {1}, {2, 3}},
-        Case{"Flip", {1, 5, 6, 2}, {3, 3, 2, 2}, {1}, {1}, {0}, {1}, {1}, 1, true},
-        Case{"FlipWithOutputPadding",
-             {1, 4, 3, 3},
-             {2, 3, 3, 3},
-             {1},
-             {2},
-             {2, 3},
-             {1},
-             {1},
-             1,
-             true},
-        Case{"Groups", {2, 5, 6, 6}, {4, 3, 2, 3}, {1}, {1}, {1}, {1}, {1}, 2},
-        Case{"Depthwise", {1, 6, 5, 4}, {8, 3, 3, 1}, {2}, {1}, {1}, {1}, {1}, 4},
-        Case{"Everything",
-             {2, 5, 6, 4},
-             {6, 3, 2, 2},
-             {2, 3},
-             {1, 2},
-             {3, 1},
-             {2, 1},
-             {2, 3},
-             2,
-             true},
-        Case{"Everything3d",
-             {1, 3, 4, 3, 2},
-             {2, 2, 3, 2, 1},
-             {1, 2, 1},
-             {1, 0, 2},
-             {0, 2, 1},
-             {1, 2, 1},
-             {2, 1, 2},
-             2,
-             true},
-        Case{"NoImages", {0, 5, 5, 2}, {3, 3, 3, 2}},
-        Case{"NoInputChannels", {2, 5, 5, 0}, {3, 3, 3, 0}},
-        Case{"NoOutputChannels", {2, 5, 5, 2}, {0, 3, 3, 2}},
-        Case{"OnlyPadding", {1, 0, 2}, {3, 2, 2}, {1}, {1}, {2}}),
+        ConvCase{"Plain1d", {2, 9, 3}, {4, 3, 3}}, ConvCase{"Plain2d", {2, 6, 7, 3}, {4, 3, 2, 3}},
+        ConvCase{"Plain3d", {2, 4, 5, 3, 2}, {3, 2, 3, 2, 2}},
+        ConvCase{"OneChannel", {2, 7, 7, 1}, {3, 3, 3, 1}, {1}, {1}, {1}},
+        ConvCase{"ManyBlocks", {3, 30, 31, 16}, {8, 5, 5, 16}, {1}, {2}, {2}},
+        ConvCase{"Pointwise", {2, 5, 4, 3}, {6, 1, 1, 3}},
+        ConvCase{"PointwiseGroups", {2, 5, 4, 4}, {6, 1, 1, 2}, {}, {}, {}, {}, {}, 2},
+        ConvCase{"PointwiseStrided", {2, 5, 4, 3}, {6, 1, 1, 3}, {2, 3}},
+        ConvCase{"PointwiseStridedIntoPadding", {1, 3, 2}, {2, 1, 2}, {2}, {0}, {2}},
+        ConvCase{"PointwiseDilatedAndCropped", {1, 3, 2}, {2, 1, 2}, {1}, {0}, {-2}, {1}, {2}},
+        ConvCase{"Stride", {1, 9, 8, 2}, {3, 3, 2, 2}, {2, 3}},
+        ConvCase{"StrideThatLeavesARest", {1, 10, 2}, {3, 4, 2}, {4}},
+        ConvCase{"UnevenPadding", {1, 4, 5, 2}, {3, 3, 3, 2}, {1, 2}, {2, 0}, {1, 3}},
+        ConvCase{"PaddingBeyondTheKernel", {1, 3, 2}, {2, 2, 2}, {1}, {4}, {3}},
+        ConvCase{"NegativePadding", {1, 9, 8, 2}, {3, 2, 3, 2}, {1}, {-1, -2}, {-2, 0}},
+        ConvCase{"KernelDilation", {1, 9, 9, 2}, {3, 3, 2, 2}, {1}, {1}, {1}, {3, 2}},
+        ConvCase{"InputDilation", {1, 4, 3, 2}, {3, 3, 3, 2}, {1}, {1}, {2}, {1}, {2, 3}},
+        ConvCase{"Flip", {1, 5, 6, 2}, {3, 3, 2, 2}, {1}, {1}, {0}, {1}, {1}, 1, true},
+        ConvCase{"FlipWithOutputPadding",
+                 {1, 4, 3, 3},
+                 {2, 3, 3, 3},
+                 {1},
+                 {2},
+                 {2, 3},
+                 {1},
+                 {1},
+                 1,
+                 true},
+        ConvCase{"Groups", {2, 5, 6, 6}, {4, 3, 2, 3}, {1}, {1}, {1}, {1}, {1}, 2},
+        ConvCase{"Depthwise", {1, 6, 5, 4}, {8, 3, 3, 1}, {2}, {1}, {1}, {1}, {1}, 4},
+        ConvCase{"Everything",
+                 {2, 5, 6, 4},
+                 {6, 3, 2, 2},
+                 {2, 3},
+                 {1, 2},
+                 {3, 1},
+                 {2, 1},
+                 {2, 3},
+                 2,
+                 true},
+        ConvCase{"Everything3d",
+                 {1, 3, 4, 3, 2},
+                 {2, 2, 3, 2, 1},
+                 {1, 2, 1},
+                 {1, 0, 2},
+                 {0, 2, 1},
+                 {1, 2, 1},
+                 {2, 1, 2},
+                 2,
+                 true},
+        ConvCase{"NoImages", {0, 5, 5, 2}, {3, 3, 3, 2}},
+        ConvCase{"NoInputChannels", {2, 5, 5, 0}, {3, 3, 3, 0}},
+        ConvCase{"NoOutputChannels", {2, 5, 5, 2}, {0, 3, 3, 2}},
+        ConvCase{"OnlyPadding", {1, 0, 2}, {3, 2, 2}, {1}, {1}, {2}}),
     [](const auto& info) { return info.param.name; });
 
 TEST(ConvolutionLayout, StridedInputsAndWeightsAreRead) {
-  const array x = numbers({2, 4, 6, 5}, float32, 0);
-  const array w = numbers({3, 3, 5, 2}, float32, 1);
+  const array x = quarters({2, 4, 6, 5}, float32, 0);
+  const array w = quarters({3, 3, 5, 2}, float32, 1);
   const array x_view = transpose(x, {0, 3, 2, 1});
   const array w_view = slice(swapaxes(w, 2, 3), {0, 0, 0, 1}, {3, 3, 2, 5});
   const array got = conv2d(x_view, w_view);
@@ -274,15 +262,15 @@ TEST(ConvolutionGradient, OfWeightsThatMeetNothingButPaddingIsZero) {
 // ---- the wrappers
 
 TEST(ConvWrappers, AgreeWithConvGeneral) {
-  const array x1 = numbers({2, 9, 4}, float32, 0);
-  const array w1 = numbers({6, 3, 2}, float32, 1);
+  const array x1 = quarters({2, 9, 4}, float32, 0);
+  const array w1 = quarters({6, 3, 2}, float32, 1);
   EXPECT_EQ(values(conv1d(x1, w1, 2, 1, 2, 2)), values(conv_general(x1, w1, {2}, {1}, {2}, {}, 2)));
-  const array x2 = numbers({2, 9, 8, 4}, float32, 0);
-  const array w2 = numbers({6, 3, 2, 2}, float32, 1);
+  const array x2 = quarters({2, 9, 8, 4}, float32, 0);
+  const array w2 = quarters({6, 3, 2, 2}, float32, 1);
   EXPECT_EQ(values(conv2d(x2, w2, {2, 1}, {1, 0}, {2, 3}, 2)),
             values(conv_general(x2, w2, {2, 1}, {1, 0}, {2, 3}, {}, 2)));
-  const array x3 = numbers({2, 5, 6, 4, 4}, float32, 0);
-  const array w3 = numbers({6, 3, 2, 2, 2}, float32, 1);
+  const array x3 = quarters({2, 5, 6, 4, 4}, float32, 0);
+  const array w3 = quarters({6, 3, 2, 2, 2}, float32, 1);
   EXPECT_EQ(values(conv3d(x3, w3, {2, 1, 1}, {1, 0, 2}, {1, 3, 1}, 2)),
             values(conv_general(x3, w3, {2, 1, 1}, {1, 0, 2}, {1, 3, 1}, {}, 2)));
 }
@@ -297,8 +285,8 @@ TEST(ConvTranspose, SpreadsInputsOverWindows) {
 
 TEST(ConvTranspose, IsTheGradientOfTheConvolution) {
   // <conv(x), g> = <x, conv_transpose(g)>, with the weight's channels swapped.
-  const array w = numbers({3, 3, 2, 4}, float32, 1);
-  const array g = numbers({2, 4, 5, 3}, float32, 2);
+  const array w = quarters({3, 3, 2, 4}, float32, 1);
+  const array g = quarters({2, 4, 5, 3}, float32, 2);
   const array got = conv_transpose2d(g, swapaxes(w, 0, 3), {2, 1}, {1, 0}, {1, 2}, {1, 0});
   const auto fun = [&](const std::vector<array>& p) {
     return std::vector<array>{conv2d(p[0], w, {2, 1}, {1, 0}, {1, 2})};

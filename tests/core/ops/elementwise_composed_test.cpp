@@ -16,8 +16,6 @@ using namespace mlx::test;
 namespace {
 
 using Numbers = std::vector<double>;
-const double kInf = std::numeric_limits<double>::infinity();
-const double kNan = std::numeric_limits<double>::quiet_NaN();
 
 TEST(Clip, BoundsOneSideOrBothAndPromotes) {
   const array a = make({1, 5, 9}, int32);

@@ -35,7 +35,7 @@ bool matches(const std::string& cell, const std::string& got) {
   return cell == got || cell.starts_with(got + " ");
 }
 
-const std::map<std::string, Unary> kUnary = {
+const std::map<std::string, Unary> kUnaryNames = {
     {"abs", abs},
     {"arccos", arccos},
     {"arccosh", arccosh},
@@ -86,7 +86,7 @@ const std::map<std::string, Unary> kUnary = {
     {"trunc", trunc},
 };
 
-const std::map<std::string, Binary> kBinary = {
+const std::map<std::string, Binary> kBinaryNames = {
     {"add", add},
     {"arctan2", arctan2},
     {"bitwise_and", bitwise_and},
@@ -119,8 +119,8 @@ const std::map<std::string, Binary> kBinary = {
 TEST(ElementwiseDtype, UnaryFollowsTheTable) {
   size_t seen = 0;
   for (const auto& row : read_tsv("dtype_unary_reduce.tsv")) {
-    const auto op = kUnary.find(row[0]);
-    if (op == kUnary.end()) {
+    const auto op = kUnaryNames.find(row[0]);
+    if (op == kUnaryNames.end()) {
       continue;
     }
     ++seen;
@@ -132,7 +132,7 @@ TEST(ElementwiseDtype, UnaryFollowsTheTable) {
           << row[static_cast<size_t>(i) + 1];
     }
   }
-  EXPECT_EQ(seen, kUnary.size());
+  EXPECT_EQ(seen, kUnaryNames.size());
 }
 
 // What a rule of dtype_binary_rules.tsv says about promoted operands.
@@ -171,8 +171,8 @@ std::map<std::string, std::string> exceptions_in(const std::string& text) {
 TEST(ElementwiseDtype, BinaryFollowsTheTable) {
   size_t seen = 0;
   for (const auto& row : read_tsv("dtype_binary_rules.tsv")) {
-    const auto op = kBinary.find(row[0]);
-    if (op == kBinary.end()) {
+    const auto op = kBinaryNames.find(row[0]);
+    if (op == kBinaryNames.end()) {
       continue;
     }
     ++seen;
@@ -193,7 +193,7 @@ TEST(ElementwiseDtype, BinaryFollowsTheTable) {
       }
     }
   }
-  EXPECT_EQ(seen, kBinary.size());
+  EXPECT_EQ(seen, kBinaryNames.size());
 }
 
 TEST(ElementwiseDtype, SelectPromotesItsBranches) {

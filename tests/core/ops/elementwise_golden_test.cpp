@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstring>
 #include <fstream>
-#include <limits>
 #include <sstream>
 
 #include "core/elements.h"
@@ -15,9 +14,6 @@ using namespace mlx::core;
 using namespace mlx::test;
 
 namespace {
-
-const double kInf = std::numeric_limits<double>::infinity();
-const double kNan = std::numeric_limits<double>::quiet_NaN();
 
 std::string golden_text() {
   std::ifstream file(MLX_GOLDEN_DIR "/golden.json");

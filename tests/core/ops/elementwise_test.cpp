@@ -20,8 +20,6 @@ namespace {
 
 using Real = long double;
 using Complex = std::complex<double>;
-const double kInf = std::numeric_limits<double>::infinity();
-const double kNan = std::numeric_limits<double>::quiet_NaN();
 
 bool is_integer(Dtype d) { return d == bool_ || issubdtype(d, integer); }
 double at_most(Dtype d) {

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 
 #include "core/elements.h"
 #include "core/layouts.h"
@@ -19,13 +18,12 @@ namespace {
 
 using fast::scaled_dot_product_attention;
 using test::count_of;
+using test::kFloats;
+using test::kInf;
 using test::make;
 using test::values;
 using Numbers = std::vector<double>;
 using Arrays = std::vector<array>;
-
-const std::vector<Dtype> kFloats = {float16, bfloat16, float32, float64};
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 // What every dtype holds exactly: multiples of 1/16 in [-2, 2].
 Numbers noise(const Shape& shape, unsigned seed = 1) {
@@ -238,7 +236,7 @@ TEST(FastRope, TakesEveryLayoutAndNothing) {
 
 // ---- attention
 
-struct Case {
+struct AttentionCase {
   std::string name;
   Shape queries, keys;  // [B, H, L, D], [B, K, S, V]
   bool causal = false;
@@ -254,7 +252,7 @@ struct Problem {
   bool causal;
 };
 
-Problem problem_of(const Case& c, Dtype dtype) {
+Problem problem_of(const AttentionCase& c, Dtype dtype) {
   Shape keys = c.keys;
   keys[3] = c.queries[3];
   Problem p{make(noise(c.queries), c.queries, dtype),
@@ -290,7 +288,7 @@ Numbers attended(const Problem& p) {
     const int64_t head = row / queries % heads, query = row % queries;
     const int64_t kv = row / queries / heads * kv_heads + head / (heads / kv_heads);
     Numbers scores(static_cast<size_t>(keys));
-    double top = p.sinks ? sinks[static_cast<size_t>(head)] : -kInfinity;
+    double top = p.sinks ? sinks[static_cast<size_t>(head)] : -kInf;
     for (int64_t j = 0; j < keys; ++j) {
       double score = 0;
       for (int64_t i = 0; i < d; ++i) {
@@ -319,7 +317,7 @@ Numbers attended(const Problem& p) {
 }
 
 // Tiles are of 128 rows and 256 or 512 keys.
-const std::vector<Case> kCases = {
+const std::vector<AttentionCase> kAttentionCases = {
     {"plain", {2, 2, 3, 4}, {2, 2, 5, 3}},
     {"one key", {1, 1, 3, 4}, {1, 1, 1, 2}},
     {"decode", {2, 3, 1, 8}, {2, 3, 7, 8}},
@@ -342,7 +340,7 @@ const std::vector<Case> kCases = {
 };
 
 TEST(FastAttention, IsItsFormulaForEveryDtype) {
-  for (const Case& c : kCases) {
+  for (const AttentionCase& c : kAttentionCases) {
     for (const Dtype dtype : kFloats) {
       const Problem p = problem_of(c, dtype);
       const array got = fused(p);
@@ -387,7 +385,7 @@ Arrays gradients(const Problem& p, array (*attention)(const Problem&)) {
 }
 
 TEST(FastAttention, HasTheGradientsOfTheFormula) {
-  for (const Case& c : kCases) {
+  for (const AttentionCase& c : kAttentionCases) {
     const Arrays want = gradients(problem_of(c, float64), composed);
     for (const Dtype dtype : kFloats) {
       const Arrays got = gradients(problem_of(c, dtype), fused);
@@ -404,7 +402,7 @@ TEST(FastAttention, HasTheGradientsOfTheFormula) {
 }
 
 TEST(FastAttention, TakesEveryLayout) {
-  const Case c{"", {2, 3, 4, 5}, {2, 3, 4, 5}};
+  const AttentionCase c{"", {2, 3, 4, 5}, {2, 3, 4, 5}};
   const Problem p = problem_of(c, float32);
   const Numbers want = attended(p);
   const auto q = test::layouts(values(p.q), c.queries, float32);
@@ -436,14 +434,14 @@ TEST(FastAttention, OfHiddenRowsIsDefined) {
   const array v = make({1, 2, 6}, {1, 1, 3, 1}, float32);
   const array nothing = zeros({2, 3}, bool_);
   expect_close(scaled_dot_product_attention(q, k, v, 1, "", nothing), Numbers{3, 3}, 1e-6, "truth");
-  const array minus = full({2, 3}, array(-kInfinity, float32));
+  const array minus = full({2, 3}, array(-kInf, float32));
   const double nan = std::nan("");
   expect_close(scaled_dot_product_attention(q, k, v, 1, "", minus), Numbers{nan, nan}, 0,
                "numbers");
   // One key at least: -infinity hides as it should, also in a tile of its own.
   const array long_k = ones({1, 1, 600, 4});
   const array long_v = astype(arange(600), float32);
-  const array last = where(less(arange(600), array(599)), array(-kInfinity, float32), array(0.0f));
+  const array last = where(less(arange(600), array(599)), array(-kInf, float32), array(0.0f));
   expect_close(
       scaled_dot_product_attention(q, long_k, reshape(long_v, {1, 1, 600, 1}), 1, "", last),
       Numbers{599, 599}, 1e-6, "all but the last");

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <limits>
 
 #include "core/layouts.h"
 #include "core/transform/values.h"
@@ -16,7 +15,6 @@
 namespace mlx::core {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
 const Dtype kReal[] = {float32, float64};
 const Dtype kRealOrComplex[] = {float32, float64, complex64};
 
@@ -236,7 +234,7 @@ TEST(Linalg, Determinants) {
   EXPECT_EQ(linalg::slogdet(exchange).first.item<float>(), -1);
   EXPECT_EQ(linalg::det(zeros({2, 2})).item<float>(), 0);
   EXPECT_EQ(linalg::slogdet(zeros({2, 2})).first.item<float>(), 0);
-  EXPECT_EQ(linalg::slogdet(zeros({2, 2})).second.item<float>(), -kInfinity);
+  EXPECT_EQ(linalg::slogdet(zeros({2, 2})).second.item<float>(), -test::kInf);
   const array many = matrices({2, 3, 4, 4}, float64);
   const auto [sign, size] = linalg::slogdet(many);
   EXPECT_LT(distance(multiply(sign, exp(size)), linalg::det(many)), 1e-12);
@@ -272,8 +270,8 @@ TEST(Linalg, NormsOfVectors) {
     double ord, value;
   };
   for (const auto& [ord, value] :
-       {Row{0, 3}, Row{1, 6}, Row{2, std::sqrt(14)}, Row{3, std::cbrt(36)}, Row{kInfinity, 3},
-        Row{-kInfinity, 0}, Row{0.5, std::pow(1 + std::sqrt(2) + std::sqrt(3), 2)}, Row{-1, 0}}) {
+       {Row{0, 3}, Row{1, 6}, Row{2, std::sqrt(14)}, Row{3, std::cbrt(36)}, Row{test::kInf, 3},
+        Row{-test::kInf, 0}, Row{0.5, std::pow(1 + std::sqrt(2) + std::sqrt(3), 2)}, Row{-1, 0}}) {
     EXPECT_NEAR(linalg::norm(v, ord).item<float>(), value, 1e-5) << ord;
     EXPECT_EQ(linalg::norm(v, ord, 0, true).shape(), Shape{1});
     EXPECT_LT(distance(linalg::norm(stack({v, v}), ord, 1), full({2}, static_cast<float>(value))),
@@ -298,7 +296,7 @@ TEST(Linalg, NormsOfMatrices) {
   struct Row {
     double ord, value;
   };
-  for (const auto& [ord, value] : {Row{1, 5}, Row{-1, 2}, Row{kInfinity, 6}, Row{-kInfinity, 5},
+  for (const auto& [ord, value] : {Row{1, 5}, Row{-1, 2}, Row{test::kInf, 6}, Row{-test::kInf, 5},
                                    Row{2, largest}, Row{-2, least}}) {
     EXPECT_NEAR(linalg::norm(a, ord).item<double>(), value, 1e-12) << ord;
     const array many = transpose(broadcast_to(a, {4, 2, 3}), {1, 0, 2});

@@ -12,23 +12,16 @@ namespace mlx::core {
 namespace {
 
 using test::complex_values;
+using test::count_of;
 using test::values;
 using Complex = std::complex<double>;
 
 const std::vector<Dtype> kInexact = {float16, bfloat16, float32, float64, complex64};
 
-int64_t count(const Shape& shape) {
-  int64_t n = 1;
-  for (ShapeElem size : shape) {
-    n *= size;
-  }
-  return n;
-}
-
 // Numbers that every dtype holds exactly.
-array numbers(const Shape& shape, Dtype dtype, int seed = 0) {
+array entries(const Shape& shape, Dtype dtype, int seed = 0) {
   std::vector<complex64_t> out;
-  for (int64_t i = 0; i < count(shape); ++i) {
+  for (int64_t i = 0; i < count_of(shape); ++i) {
     const auto at = static_cast<int>((i + seed) * 7919 % 23);
     out.emplace_back(static_cast<float>(at % 17 - 8) / 4, static_cast<float>(at % 5 - 2) / 2);
   }
@@ -53,7 +46,7 @@ std::vector<Complex> naive(const array& left, const array& right, std::vector<do
   const int64_t n = right.shape(-1);
   std::vector<Complex> out;
   magnitude.clear();
-  for (int64_t i = 0; i < count(batch) * m; ++i) {
+  for (int64_t i = 0; i < count_of(batch) * m; ++i) {
     for (int64_t j = 0; j < n; ++j) {
       Complex sum = 0;
       double size = 0;
@@ -83,19 +76,19 @@ void expect_product(const array& got, const array& a, const array& b) {
   }
 }
 
-struct Case {
+struct MatmulCase {
   const char* name;
   Shape a;
   Shape b;
 };
 
-class Matmul : public testing::TestWithParam<Case> {};
+class Matmul : public testing::TestWithParam<MatmulCase> {};
 
 TEST_P(Matmul, IsTheSumOfProductsInEveryDtype) {
   for (Dtype dtype : kInexact) {
     SCOPED_TRACE(dtype_name(dtype));
-    const array a = numbers(GetParam().a, dtype);
-    const array b = numbers(GetParam().b, dtype, 3);
+    const array a = entries(GetParam().a, dtype);
+    const array b = entries(GetParam().b, dtype, 3);
     const array got = matmul(a, b);
     EXPECT_EQ(got.dtype(), dtype);
     expect_product(got, a, b);
@@ -106,8 +99,8 @@ TEST_P(Matmul, ReadsAnyLayout) {
   const auto [name, shape_a, shape_b] = GetParam();
   for (Dtype dtype : kInexact) {
     SCOPED_TRACE(dtype_name(dtype));
-    const array a = numbers(shape_a, dtype);
-    const array b = numbers(shape_b, dtype, 3);
+    const array a = entries(shape_a, dtype);
+    const array b = entries(shape_b, dtype, 3);
     const auto column_major = [](const array& x) {
       return swapaxes(contiguous(swapaxes(x, -1, -2)), -1, -2);
     };
@@ -139,34 +132,37 @@ TEST_P(Matmul, ReadsAnyLayout) {
 INSTANTIATE_TEST_SUITE_P(
     Shapes, Matmul,
     testing::Values(
-        Case{"Square", {16, 16}, {16, 16}}, Case{"Odd", {3, 7}, {7, 5}},
-        Case{"OneElement", {1, 1}, {1, 1}}, Case{"Row", {1, 33}, {33, 17}},
-        Case{"Column", {33, 17}, {17, 1}}, Case{"OuterProduct", {5, 1}, {1, 6}},
-        Case{"Blocks", {130, 67}, {67, 129}}, Case{"BatchOfBlocks", {3, 65, 70}, {3, 70, 66}},
-        Case{"Long", {4, 1000}, {1000, 3}}, Case{"Batch", {3, 4, 5}, {3, 5, 2}},
-        Case{"ManySmall", {70, 2, 3}, {70, 3, 2}},
-        Case{"ManyOfSomeSize", {24, 20, 32}, {24, 32, 33}},
-        Case{"ManyBroadcastBatch", {3, 8, 20, 32}, {8, 32, 33}},
-        Case{"ManySharedLeft", {20, 32}, {24, 32, 33}}, Case{"FewRowsOfMany", {3, 512}, {512, 530}},
-        Case{"SharedRight", {6, 4, 5}, {5, 3}}, Case{"SharedLeft", {4, 5}, {6, 5, 3}},
-        Case{"RowsSharedRight", {9, 1, 5}, {5, 3}}, Case{"BroadcastBatch", {2, 1, 3, 4}, {5, 4, 2}},
-        Case{"BroadcastBoth", {3, 1, 2, 4}, {1, 6, 4, 2}}, Case{"EmptyInside", {3, 0}, {0, 4}},
-        Case{"EmptyInsideRow", {1, 0}, {0, 4}}, Case{"EmptyInsideBatch", {2, 3, 0}, {2, 0, 4}},
-        Case{"NoRows", {0, 3}, {3, 4}}, Case{"NoColumns", {3, 4}, {4, 0}},
-        Case{"NoBatch", {0, 3, 4}, {0, 4, 2}}),
+        MatmulCase{"Square", {16, 16}, {16, 16}}, MatmulCase{"Odd", {3, 7}, {7, 5}},
+        MatmulCase{"OneElement", {1, 1}, {1, 1}}, MatmulCase{"Row", {1, 33}, {33, 17}},
+        MatmulCase{"Column", {33, 17}, {17, 1}}, MatmulCase{"OuterProduct", {5, 1}, {1, 6}},
+        MatmulCase{"Blocks", {130, 67}, {67, 129}},
+        MatmulCase{"BatchOfBlocks", {3, 65, 70}, {3, 70, 66}},
+        MatmulCase{"Long", {4, 1000}, {1000, 3}}, MatmulCase{"Batch", {3, 4, 5}, {3, 5, 2}},
+        MatmulCase{"ManySmall", {70, 2, 3}, {70, 3, 2}},
+        MatmulCase{"ManyOfSomeSize", {24, 20, 32}, {24, 32, 33}},
+        MatmulCase{"ManyBroadcastBatch", {3, 8, 20, 32}, {8, 32, 33}},
+        MatmulCase{"ManySharedLeft", {20, 32}, {24, 32, 33}},
+        MatmulCase{"FewRowsOfMany", {3, 512}, {512, 530}},
+        MatmulCase{"SharedRight", {6, 4, 5}, {5, 3}}, MatmulCase{"SharedLeft", {4, 5}, {6, 5, 3}},
+        MatmulCase{"RowsSharedRight", {9, 1, 5}, {5, 3}},
+        MatmulCase{"BroadcastBatch", {2, 1, 3, 4}, {5, 4, 2}},
+        MatmulCase{"BroadcastBoth", {3, 1, 2, 4}, {1, 6, 4, 2}},
+        MatmulCase{"EmptyInside", {3, 0}, {0, 4}}, MatmulCase{"EmptyInsideRow", {1, 0}, {0, 4}},
+        MatmulCase{"EmptyInsideBatch", {2, 3, 0}, {2, 0, 4}}, MatmulCase{"NoRows", {0, 3}, {3, 4}},
+        MatmulCase{"NoColumns", {3, 4}, {4, 0}}, MatmulCase{"NoBatch", {0, 3, 4}, {0, 4, 2}}),
     [](const auto& info) { return info.param.name; });
 
 TEST(MatmulBatch, ReadsBroadcastViews) {
-  const array a = numbers({2, 3}, float32);
-  const array b = numbers({4, 3, 2}, float32, 1);
+  const array a = entries({2, 3}, float32);
+  const array b = entries({4, 3, 2}, float32, 1);
   expect_product(matmul(broadcast_to(a, {4, 2, 3}), b), a, b);
-  const array row = numbers({1, 3}, float32);
+  const array row = entries({1, 3}, float32);
   expect_product(matmul(broadcast_to(row, {5, 3}), b), broadcast_to(row, {5, 3}), b);
 }
 
 TEST(MatmulBatch, FoldsOnlyRowsThatFollowEachOther) {
-  const array wide = numbers({4, 6, 5}, float32);
-  const array b = numbers({5, 3}, float32, 1);
+  const array wide = entries({4, 6, 5}, float32);
+  const array b = entries({5, 3}, float32, 1);
   const array part = slice(wide, {0, 1, 0}, {4, 3, 5});
   expect_product(matmul(part, b), part, b);
   const array turned = transpose(wide, {1, 0, 2});
@@ -186,8 +182,8 @@ TEST(MatmulVectors, LoseTheirAxis) {
                               {{3}, {5, 3, 2}, {5, 2}},
                               {{5, 2, 3}, {3}, {5, 2}}};
   for (const VectorCase& c : cases) {
-    const array a = numbers(c.a, float32);
-    const array b = numbers(c.b, float32, 1);
+    const array a = entries(c.a, float32);
+    const array b = entries(c.b, float32, 1);
     const array got = matmul(a, b);
     EXPECT_EQ(got.shape(), c.out);
     expect_product(got, a.ndim() == 1 ? expand_dims(a, 0) : a,
@@ -225,8 +221,8 @@ TEST(MatmulValues, OldMemoryIsNotRead) {
   for (int i = 0; i < 4; ++i) {
     full({64, 64}, std::numeric_limits<float>::quiet_NaN()).eval();
     full({64}, std::numeric_limits<float>::quiet_NaN()).eval();
-    const array m = numbers({64, 64}, float32);
-    const array v = numbers({64}, float32);
+    const array m = entries({64, 64}, float32);
+    const array v = entries({64}, float32);
     EXPECT_FALSE(any(isnan(matmul(m, m))).item<bool>());
     EXPECT_FALSE(any(isnan(matmul(m, v))).item<bool>());
     EXPECT_FALSE(any(isnan(matmul(v, m))).item<bool>());
@@ -234,9 +230,9 @@ TEST(MatmulValues, OldMemoryIsNotRead) {
 }
 
 TEST(MatmulGradient, ConjugatesComplexOperands) {
-  const array a = numbers({2, 3}, complex64);
-  const array b = numbers({3, 2}, complex64, 5);
-  const array g = numbers({2, 2}, complex64, 9);
+  const array a = entries({2, 3}, complex64);
+  const array b = entries({3, 2}, complex64, 5);
+  const array g = entries({2, 2}, complex64, 9);
   const auto product = [](const std::vector<array>& x) {
     return std::vector<array>{matmul(x[0], x[1])};
   };
@@ -246,9 +242,9 @@ TEST(MatmulGradient, ConjugatesComplexOperands) {
 }
 
 TEST(MatmulGradient, SumsOverAFoldedBatch) {
-  const array a = numbers({3, 4, 5}, float32);
-  const array b = numbers({5, 2}, float32, 5);
-  const array g = numbers({3, 4, 2}, float32, 9);
+  const array a = entries({3, 4, 5}, float32);
+  const array b = entries({5, 2}, float32, 5);
+  const array g = entries({3, 4, 2}, float32, 9);
   const auto product = [](const std::vector<array>& x) {
     return std::vector<array>{matmul(x[0], x[1])};
   };
@@ -263,9 +259,9 @@ TEST(Addmm, ScalesAndAddsInEveryRealDtype) {
   const Shape addends[] = {{70, 66}, {66}, {70, 1}, {}};
   for (Dtype dtype : {float16, bfloat16, float32, float64}) {
     for (const Shape& shape : addends) {
-      const array a = numbers({70, 68}, dtype);
-      const array b = numbers({68, 66}, dtype, 2);
-      const array c = numbers(shape, dtype, 4);
+      const array a = entries({70, 68}, dtype);
+      const array b = entries({68, 66}, dtype, 2);
+      const array c = entries(shape, dtype, 4);
       const array got = addmm(c, a, b, 0.5f, -2.0f);
       EXPECT_EQ(got.dtype(), dtype);
       std::vector<double> magnitude;
@@ -324,8 +320,8 @@ TEST(Addmm, RefusesWhatDoesNotBroadcastToTheProduct) {
 // ---- the others
 
 TEST(Tensordot, ContractsTheGivenAxes) {
-  const array a = numbers({2, 3, 4}, float32);
-  const array b = numbers({4, 3, 5}, float32, 1);
+  const array a = entries({2, 3, 4}, float32);
+  const array b = entries({4, 3, 5}, float32, 1);
   const array got = tensordot(a, b, {1, -1}, {1, 0});
   EXPECT_EQ(got.shape(), (Shape{2, 5}));
   expect_product(got, reshape(a, {2, 12}), reshape(transpose(b, {1, 0, 2}), {12, 5}));
@@ -355,8 +351,8 @@ TEST(Outer, FlattensAndKeepsIntegers) {
 }
 
 TEST(Inner, ContractsTheLastAxes) {
-  const array a = numbers({4, 3}, float32);
-  const array b = numbers({5, 3}, float32, 1);
+  const array a = entries({4, 3}, float32);
+  const array b = entries({5, 3}, float32, 1);
   const array got = inner(a, b);
   EXPECT_EQ(got.shape(), (Shape{4, 5}));
   expect_product(got, a, transpose(b));

@@ -36,7 +36,7 @@ std::vector<Format> formats() {
   return out;
 }
 
-const std::vector<Dtype> kFloats{float32, float16, bfloat16};
+const std::vector<Dtype> kWeightDtypes{float32, float16, bfloat16};
 
 std::vector<double> noise(size_t count, unsigned seed = 1) {
   std::mt19937 engine(seed);
@@ -172,7 +172,7 @@ class EveryFormat : public testing::TestWithParam<Format> {};
 TEST_P(EveryFormat, ElementsAreAtTheirBits) {
   const Format f = GetParam();
   const ShapeElem k = 3 * f.group;
-  for (Dtype dtype : kFloats) {
+  for (Dtype dtype : kWeightDtypes) {
     const array w = random_array({5, k}, dtype);
     const Packed p = packed(w, f);
     ASSERT_EQ(p.w.shape(), (Shape{5, k * f.bits / 32}));
@@ -195,7 +195,7 @@ TEST_P(EveryFormat, ElementsAreAtTheirBits) {
 TEST_P(EveryFormat, QuantizesToTheNearest) {
   const Format f = GetParam();
   const ShapeElem k = 2 * f.group;
-  for (Dtype dtype : kFloats) {
+  for (Dtype dtype : kWeightDtypes) {
     const array w = random_array({7, k}, dtype, 3);
     const Packed p = packed(w, f);
     const auto x = values(w), y = values(p.elements());
@@ -258,7 +258,7 @@ void expect_product(const array& got, const Sums& want, const char* what) {
 TEST_P(EveryFormat, ProductsAreThoseOfTheElements) {
   const Format f = GetParam();
   const ShapeElem rows = 2 * f.group + 5, columns = 3 * f.group;
-  for (Dtype dtype : kFloats) {
+  for (Dtype dtype : kWeightDtypes) {
     const Packed p = packed(random_array({rows, columns}, dtype, 5), f);
     const auto w = values(p.elements());
     for (bool transpose : {true, false}) {
@@ -373,7 +373,7 @@ TEST(QuantizedMatmul, InputsOfAnyMagnitude) {
 }
 
 TEST(QuantizedMatmul, ProductsLargerThanABlock) {
-  for (Dtype dtype : kFloats) {
+  for (Dtype dtype : kWeightDtypes) {
     for (int bits : {3, 4, 8}) {
       const ShapeElem m = 530, n = 300, k = 1152;
       const Packed p = packed(random_array({n, k}, dtype, 5), {"affine", 128, bits});

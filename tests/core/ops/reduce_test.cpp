@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <map>
 #include <numeric>
 
@@ -29,11 +28,8 @@ namespace {
 using Axes = std::vector<int>;
 using Values = std::vector<double>;
 
-const double kInf = std::numeric_limits<double>::infinity();
-const double kNan = std::numeric_limits<double>::quiet_NaN();
-
 // Small numbers that every dtype holds, and whose products all dtypes hold up to rounding.
-array numbers(const Shape& shape, Dtype dtype) {
+array small_integers(const Shape& shape, Dtype dtype) {
   size_t count = 1;
   for (ShapeElem n : shape) {
     count *= static_cast<size_t>(n);
@@ -182,7 +178,7 @@ class EveryReduction : public ::testing::TestWithParam<Reduction> {};
 
 TEST_P(EveryReduction, TakesEveryDtypeAndAxes) {
   for (Dtype dtype : all_dtypes()) {
-    const array a = numbers({3, 4, 5}, dtype);
+    const array a = small_integers({3, 4, 5}, dtype);
     for (const Axes& axes : axes_of_three()) {
       expect_reduced(GetParam(), a, axes, "row-major");
     }
@@ -191,7 +187,7 @@ TEST_P(EveryReduction, TakesEveryDtypeAndAxes) {
 }
 
 TEST_P(EveryReduction, TakesEveryLayout) {
-  const array a = numbers({6, 7, 8}, float32);
+  const array a = small_integers({6, 7, 8}, float32);
   const std::pair<const char*, array> layouts[] = {
       {"transposed", transpose(a, {2, 0, 1})},
       {"strided", slice(a, Shape{0, 1, 0}, Shape{6, 7, 8}, Shape{3, 2, 4})},
@@ -209,7 +205,7 @@ TEST_P(EveryReduction, TakesEveryLayout) {
 // Rows longer than a tile, blocks for several threads, many accumulators.
 TEST_P(EveryReduction, TakesEverySize) {
   for (const Shape& shape : {Shape{300, 1, 700}, Shape{5, 3, 5000}, Shape{5000, 3, 5}}) {
-    const array a = multiply(numbers(shape, float32), array(0.25f));
+    const array a = multiply(small_integers(shape, float32), array(0.25f));
     for (const Axes& axes : {Axes{0}, Axes{1, 2}, Axes{2}, Axes{0, 1}}) {
       if (std::string_view(GetParam().name) != "prod") {
         expect_reduced(GetParam(), a, axes, "large");
@@ -370,7 +366,7 @@ TEST(Reduce, VarianceDividesByWhatIsLeft) {
 
 TEST(ArgReduce, FindsTheFirstOfEqualsInEveryDtype) {
   for (Dtype dtype : all_dtypes()) {
-    const array a = numbers({3, 4, 5}, dtype);
+    const array a = small_integers({3, 4, 5}, dtype);
     for (int axis : {0, 1, 2, -1}) {
       const auto groups = groups_of(a, {axis});
       const auto high = values(argmax(a, axis));
@@ -448,8 +444,8 @@ TEST(Reduce, MeansOfHalfTypesDoNotLoseTheCount) {
 }
 
 TEST(Reduce, FusedProducersGiveTheSameValues) {
-  const array x = numbers({40, 50}, float32);
-  const array row = numbers({50}, float32);
+  const array x = small_integers({40, 50}, float32);
+  const array row = small_integers({50}, float32);
   for (const Axes& axes : {Axes{0}, Axes{1}, Axes{0, 1}}) {
     array squares = square(subtract(x, row));
     const array fused = sum(square(subtract(x, row)), axes);

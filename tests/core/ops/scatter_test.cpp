@@ -265,7 +265,7 @@ TEST(MaskedScatter, LeavesNothingChosenAlone) {
 
 // ---- errors
 
-struct BadCall {
+struct BadIndexing {
   const char* name;
   std::function<void()> call;
 };
@@ -274,7 +274,7 @@ TEST(IndexingErrors, ComeAtTheCallAndNameTheOperation) {
   const array x = zeros({2, 3});
   const array k({0, 1});
   const array flags = make({1, 0}, bool_);
-  const std::vector<BadCall> rows{
+  const std::vector<BadIndexing> rows{
       {"take", [=] { take(x, k, 4); }},
       {"take", [=] { take(x, flags, 0); }},
       {"take", [=] { take(x, zeros({2}), 0); }},
@@ -346,7 +346,7 @@ TEST(IndexingErrors, ComeAtTheCallAndNameTheOperation) {
          masked_scatter(x, zeros({2, 3, 1}, bool_), x);
        }},
   };
-  for (const BadCall& row : rows) {
+  for (const BadIndexing& row : rows) {
     const auto starts = testing::StartsWith(std::string("[") + row.name + "]");
     EXPECT_THAT(row.call, testing::ThrowsMessage<std::invalid_argument>(starts)) << row.name;
   }
@@ -357,7 +357,7 @@ TEST(IndexingErrors, AnIndexOutOfRangeIsSaidNotRead) {
   const array updates = ones({1, 1, 3});
   const auto at = [](double value, Dtype dtype) { return make({value}, dtype); };
   const auto column = [&](double value) { return make({value, 0}, {2, 1}, int32); };
-  const std::vector<BadCall> rows{
+  const std::vector<BadIndexing> rows{
       {"take", [=] { eval(take(x, at(2, int32), 0)); }},
       {"take", [=] { eval(take(x, at(-3, int64), 0)); }},
       {"take", [=] { eval(take(x, subtract(zeros({1}, uint64), ones({1}, uint64)), 0)); }},
@@ -374,7 +374,7 @@ TEST(IndexingErrors, AnIndexOutOfRangeIsSaidNotRead) {
       {"scatter_add_axis", [=] { eval(scatter_add_axis(x, column(3), array(1), 1)); }},
       {"take", [=] { eval(masked_scatter(x, ones({2}, bool_), zeros({5}))); }},
   };
-  for (const BadCall& row : rows) {
+  for (const BadIndexing& row : rows) {
     const auto starts = testing::StartsWith(std::string("[") + row.name + "]");
     EXPECT_THAT(row.call, testing::ThrowsMessage<std::out_of_range>(starts)) << row.name;
   }

@@ -88,13 +88,13 @@ TEST(Split, IsCheapForManyParts) {
 
 // ---- errors
 
-struct BadCall {
+struct BadShaping {
   const char* name;
   std::function<void()> call;
   bool is_index = false;  // std::out_of_range
 };
 
-std::vector<BadCall> bad_calls() {
+std::vector<BadShaping> bad_calls() {
   const array x = zeros({2, 3});
   return {
       {"reshape", [=] { reshape(x, {4}); }},
@@ -228,7 +228,7 @@ std::vector<BadCall> bad_calls() {
 }
 
 TEST(ShapeErrors, ComeAtTheCallAndNameTheOperation) {
-  for (const BadCall& row : bad_calls()) {
+  for (const BadShaping& row : bad_calls()) {
     const auto starts = testing::StartsWith(std::string("[") + row.name + "]");
     if (row.is_index) {
       EXPECT_THAT(row.call, testing::ThrowsMessage<std::out_of_range>(starts)) << row.name;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 
 #include "core/elements.h"
 #include "mlx/core/base/error.h"
@@ -21,9 +20,6 @@ namespace {
 
 using Values = std::vector<double>;
 
-const double kInf = std::numeric_limits<double>::infinity();
-const double kNan = std::numeric_limits<double>::quiet_NaN();
-
 // Calls visit(line, result's line) for the lines along `axis`.
 void for_each_line(const array& a, const array& result, int axis,
                    const std::function<void(const Values&, const Values&)>& visit) {
@@ -36,7 +32,7 @@ void for_each_line(const array& a, const array& result, int axis,
   }
 }
 
-array numbers(const Shape& shape, Dtype dtype) {
+array logits(const Shape& shape, Dtype dtype) {
   size_t count = 1;
   for (ShapeElem n : shape) {
     count *= static_cast<size_t>(n);
@@ -63,7 +59,7 @@ void expect_softmax(const array& a, const array& got, int axis) {
 
 TEST(Softmax, TakesEveryFloatAxisAndLayout) {
   for (Dtype dtype : {float16, bfloat16, float32, float64}) {
-    const array a = numbers({4, 5, 37}, dtype);
+    const array a = logits({4, 5, 37}, dtype);
     for (const array& x : {a, transpose(a, {2, 0, 1}), flip(a, std::vector<int>{0, 2}),
                            broadcast_to(slice(a, Shape{0, 0, 0}, Shape{4, 1, 37}), {4, 3, 37})}) {
       for (int axis : {0, 1, 2, -1}) {
@@ -76,10 +72,10 @@ TEST(Softmax, TakesEveryFloatAxisAndLayout) {
 }
 
 TEST(Softmax, TakesIntegersAndSeveralAxes) {
-  const array a = numbers({3, 8}, int32);
+  const array a = logits({3, 8}, int32);
   expect_softmax(a, softmax(a, -1), 1);
-  expect_softmax(numbers({3, 8}, uint8), softmax(numbers({3, 8}, uint8), -1), 1);
-  const array b = numbers({3, 8}, float32);
+  expect_softmax(logits({3, 8}, uint8), softmax(logits({3, 8}, uint8), -1), 1);
+  const array b = logits({3, 8}, float32);
   expect_softmax(flatten(b), flatten(softmax(b)), 0);
   expect_softmax(flatten(b), flatten(softmax(b, std::vector<int>{0, 1}, true)), 0);
   EXPECT_EQ(values(softmax(array(3.0f)))[0], 1);
@@ -117,15 +113,15 @@ TEST(Softmax, TakesNothingAndLongRows) {
 }
 
 TEST(Softmax, LeavesItsInputAlone) {
-  array a = numbers({4, 100}, float32);
+  array a = logits({4, 100}, float32);
   const auto before = values(a);
   softmax(a, -1).eval();
   EXPECT_EQ(values(a), before);
 }
 
 TEST(Softmax, GradientsOfRowsSumToZero) {
-  const array x = numbers({3, 5}, float32);
-  const array weight = numbers({5}, float32);
+  const array x = logits({3, 5}, float32);
+  const array weight = logits({5}, float32);
   for (int axis : {0, 1}) {
     const array g =
         grad([&](const array& v) { return sum(multiply(softmax(v, axis), weight)); })(x);
@@ -203,7 +199,7 @@ void expect_scanned(const Scan& scan, const array& a, int axis) {
 TEST(Scan, TakesEveryAxisDirectionAndLayout) {
   for (const Scan& scan : kScans) {
     for (Dtype dtype : {float16, bfloat16, float32, float64}) {
-      const array a = numbers({3, 4, 6}, dtype);
+      const array a = logits({3, 4, 6}, dtype);
       for (const array& x : {a, transpose(a, {2, 0, 1}), flip(a, std::vector<int>{0, 2})}) {
         for (int axis : {0, 1, 2, -1}) {
           expect_scanned(scan, x, axis);
@@ -251,8 +247,8 @@ TEST(Scan, TakesIntegers) {
       continue;
     }
     for (Dtype dtype : {int8, int16, int32, int64, uint8}) {
-      expect_scanned(scan, numbers({4, 6}, dtype), 1);
-      expect_scanned(scan, numbers({4, 6}, dtype), 0);
+      expect_scanned(scan, logits({4, 6}, dtype), 1);
+      expect_scanned(scan, logits({4, 6}, dtype), 0);
     }
   }
   EXPECT_EQ(values(cummax(make({1, 2, 1}, int32), 0, false, false)), (Values{-2147483648.0, 1, 2}));

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
 #include <numeric>
 #include <random>
 #include <set>
@@ -25,11 +24,8 @@ using namespace mlx::test;
 
 namespace {
 
-const double kInf = std::numeric_limits<double>::infinity();
-const double kNan = std::numeric_limits<double>::quiet_NaN();
-
 // Few distinct values, so that there are ties, within what every dtype holds.
-std::vector<double> numbers(size_t count, Dtype dtype) {
+std::vector<double> with_ties(size_t count, Dtype dtype) {
   std::mt19937 engine(static_cast<unsigned>(count));
   const int low = dtype == bool_ || issubdtype(dtype, unsignedinteger) ? 0 : -50;
   std::uniform_int_distribution<int> draw(low, dtype == bool_ ? 1 : 50);
@@ -79,7 +75,7 @@ void expect_sorted(const array& a, int axis, const char* what) {
 
 TEST(Sort, IsStableForEveryDtypeAndAxis) {
   for (Dtype dtype : all_dtypes()) {
-    const array a = make(numbers(7 * 5 * 6, dtype), {7, 5, 6}, dtype);
+    const array a = make(with_ties(7 * 5 * 6, dtype), {7, 5, 6}, dtype);
     for (int axis = -3; axis < 3; ++axis) {
       expect_sorted(a, axis, "row-major");
       EXPECT_EQ(sort(a, axis).dtype(), dtype);
@@ -91,14 +87,14 @@ TEST(Sort, IsStableForEveryDtypeAndAxis) {
 TEST(Sort, IsStableForLongLines) {
   for (Dtype dtype : all_dtypes()) {
     for (ShapeElem n : {511, 512, 5000}) {
-      expect_sorted(make(numbers(static_cast<size_t>(3 * n), dtype), {3, n}, dtype), 1, "long");
+      expect_sorted(make(with_ties(static_cast<size_t>(3 * n), dtype), {3, n}, dtype), 1, "long");
     }
   }
 }
 
 TEST(Sort, IsStableForLinesThatThreadsShare) {
   for (Dtype dtype : all_dtypes()) {
-    const array a = make(numbers(100'003, dtype), {100'003}, dtype);
+    const array a = make(with_ties(100'003, dtype), {100'003}, dtype);
     expect_sorted(a, 0, "shared");
   }
 }
@@ -120,7 +116,7 @@ TEST(Sort, OrdersTheExtremesOfIntegers) {
 }
 
 TEST(Sort, TakesEveryLayout) {
-  const array a = make(numbers(8 * 9 * 10, float32), {8, 9, 10}, float32);
+  const array a = make(with_ties(8 * 9 * 10, float32), {8, 9, 10}, float32);
   const std::pair<const char*, array> layouts[] = {
       {"transposed", transpose(a, {2, 0, 1})},
       {"strided", slice(a, {0, 1, 0}, {8, 9, 10}, {3, 2, 4})},
@@ -170,7 +166,7 @@ TEST(Sort, TakesNothing) {
 
 TEST(Partition, PutsTheKthElementInPlace) {
   for (Dtype dtype : all_dtypes()) {
-    const array a = make(numbers(4 * 30, dtype), {4, 30}, dtype);
+    const array a = make(with_ties(4 * 30, dtype), {4, 30}, dtype);
     for (int kth : {0, 7, 29, -1, -30}) {
       const auto in = lines_of(a, 1);
       const auto parts = lines_of(partition(a, kth, 1), 1);
@@ -197,7 +193,7 @@ TEST(Partition, OfLongLinesPutsTheKthElementInPlace) {
     const int step = n / std::min(1024, n / 8);
     const array index = arange(n);
     const std::pair<const char*, array> lines[] = {
-        {"random", make(numbers(static_cast<size_t>(n), float32), float32)},
+        {"random", make(with_ties(static_cast<size_t>(n), float32), float32)},
         {"sorted", astype(index, float32)},
         {"equal", zeros({n})},
         {"sample below", astype(minimum(remainder(index, array(step)), array(1)), float64)},

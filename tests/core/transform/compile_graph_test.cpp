@@ -130,7 +130,7 @@ TEST(Compile, CapturesTheTracersOfATransformAround) {
 }
 
 // Bytes that a compiled gradient needs at most, of layers that each keep `bytes`.
-size_t peak_of_gradient(int64_t bytes, bool is_checkpointed) {
+size_t peak_of_compiled_gradient(int64_t bytes, bool is_checkpointed) {
   const Function block = [](const Arrays& in) {
     array y = in[0];
     for (int layer = 0; layer < 8; ++layer) {
@@ -154,8 +154,8 @@ size_t peak_of_gradient(int64_t bytes, bool is_checkpointed) {
 
 TEST(Compile, DoesNotMergeWhatACheckpointComputesAgain) {
   constexpr int64_t kBytes = 1 << 20;
-  EXPECT_GE(peak_of_gradient(kBytes, false), size_t{30 * kBytes});
-  EXPECT_LE(peak_of_gradient(kBytes, true), size_t{16 * kBytes});
+  EXPECT_GE(peak_of_compiled_gradient(kBytes, false), size_t{30 * kBytes});
+  EXPECT_LE(peak_of_compiled_gradient(kBytes, true), size_t{16 * kBytes});
 }
 
 // ---- memory

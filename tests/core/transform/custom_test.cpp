@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "core/transform/custom_rules.h"
 #include "core/transform/values.h"
 #include "mlx/core/memory.h"
 
@@ -12,28 +13,12 @@ namespace {
 using testing::ElementsAre;
 using Arrays = std::vector<array>;
 
-Arrays product(const Arrays& in) { return {in[0] * in[1]}; }
-
-// Twice the true gradient, so that one sees which rule was taken.
-Arrays doubled_vjp(const Arrays& primals, const Arrays& cotangents, const Arrays&) {
-  return {cotangents[0] * primals[1] * 2.0f, cotangents[0] * primals[0] * 2.0f};
-}
-
-// Ten times the true tangent.
-Arrays tenfold_jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) {
-  array sum(0.0f);
-  for (size_t i = 0; i < argnums.size(); ++i) {
-    sum = sum + tangents[i] * primals[static_cast<size_t>(1 - argnums[i])] * 10.0f;
-  }
-  return {sum};
-}
-
 array first_of(const std::function<Arrays(const Arrays&)>& fun, const Arrays& in) {
   return fun(in)[0];
 }
 
 TEST(CustomFunction, TakesTheGivenRules) {
-  const auto fun = custom_function(product, doubled_vjp, tenfold_jvp);
+  const auto fun = custom_function(multiplied, doubled_vjp, tenfold_jvp);
   const Arrays in{array(3.0f), array(5.0f)};
   EXPECT_THAT(values(fun(in)[0]), ElementsAre(15));
   const auto grads = vjp(fun, in, {array(1.0f)}).second;
@@ -43,18 +28,18 @@ TEST(CustomFunction, TakesTheGivenRules) {
 }
 
 TEST(CustomFunction, TellsTheJvpWhichArgumentsMove) {
-  const auto fun = custom_function(product, std::nullopt, tenfold_jvp);
+  const auto fun = custom_function(multiplied, std::nullopt, tenfold_jvp);
   const auto of_second = [&](const array& y) { return first_of(fun, {array(3.0f), y}); };
   EXPECT_THAT(values(jvp(of_second, array(5.0f), array(1.0f)).second), ElementsAre(30));
 }
 
 TEST(CustomFunction, DerivesARuleThatIsMissing) {
   const Arrays in{array(3.0f), array(5.0f)};
-  const auto with_vjp = custom_function(product, doubled_vjp);
+  const auto with_vjp = custom_function(multiplied, doubled_vjp);
   EXPECT_THAT(values(jvp(with_vjp, in, {array(1.0f), array(0.0f)}).second[0]), ElementsAre(5));
-  const auto with_jvp = custom_function(product, std::nullopt, tenfold_jvp);
+  const auto with_jvp = custom_function(multiplied, std::nullopt, tenfold_jvp);
   EXPECT_THAT(values(vjp(with_jvp, in, {array(1.0f)}).second[0]), ElementsAre(5));
-  const auto plain = custom_function(product);
+  const auto plain = custom_function(multiplied);
   EXPECT_THAT(values(vjp(plain, in, {array(1.0f)}).second[1]), ElementsAre(3));
 }
 
@@ -94,14 +79,14 @@ TEST(CustomFunction, ARuleThatReturnsTheWrongThingIsAnError) {
   const Arrays in{array({3.0f, 4.0f}), array(5.0f)};
   const array g({1.0f, 1.0f});
   const auto too_few = custom_vjp(
-      product, [](const Arrays&, const Arrays& c, const Arrays&) { return Arrays{c[0]}; });
+      multiplied, [](const Arrays&, const Arrays& c, const Arrays&) { return Arrays{c[0]}; });
   EXPECT_THROW(vjp(too_few, in, {g}), std::invalid_argument);
-  const auto bad_shape = custom_vjp(product, [](const Arrays&, const Arrays& c, const Arrays&) {
+  const auto bad_shape = custom_vjp(multiplied, [](const Arrays&, const Arrays& c, const Arrays&) {
     return Arrays{c[0], c[0]};
   });
   EXPECT_THROW(vjp(bad_shape, in, {g}), std::invalid_argument);
   const auto bad_tangent = custom_function(
-      product, std::nullopt,
+      multiplied, std::nullopt,
       [](const Arrays&, const Arrays&, const std::vector<int>&) { return Arrays{array(1.0f)}; });
   EXPECT_THROW(jvp(bad_tangent, in, in), std::invalid_argument);
 }

@@ -11,37 +11,12 @@
 #include <set>
 
 #include "core/transform/derivative_rows.h"
-#include "mlx/core/graph/node.h"
+#include "core/transform/directions.h"
+#include "core/transform/ops_of.h"
 #include "mlx/core/ops/elementwise_ops.h"
 
 namespace mlx::core {
 namespace {
-
-using Scalar = std::function<array(const Arrays&)>;
-
-std::vector<int> all_argnums(const Arrays& inputs) {
-  std::vector<int> argnums;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    argnums.push_back(static_cast<int>(i));
-  }
-  return argnums;
-}
-
-array inner_product(const Arrays& a, const Arrays& b) {
-  array total(0.0, float64);
-  for (size_t i = 0; i < a.size(); ++i) {
-    total = total + sum(a[i] * b[i]);
-  }
-  return total;
-}
-
-Arrays directions(const Arrays& inputs) {
-  Arrays v;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    v.push_back(spread(inputs[i].shape(), -1, 1, static_cast<int>(i) + 5));
-  }
-  return v;
-}
 
 /// <w, f(x)>.
 Scalar weighted(const DerivativeRow& row) {
@@ -53,7 +28,8 @@ Scalar weighted(const DerivativeRow& row) {
 
 /// <v, grad f(x)>.
 Scalar directional(const Scalar& f) {
-  return [f](const Arrays& x) { return inner_product(grad(f, all_argnums(x))(x), directions(x)); };
+  return
+      [f](const Arrays& x) { return inner_product(grad(f, all_argnums(x))(x), directions(x, 4)); };
 }
 
 /// x with element `at` of input `arg` moved by `delta`.
@@ -94,7 +70,7 @@ TEST_P(Derivative, AgreesWithDifferences) {
 TEST_P(Derivative, ForwardAgreesWithBackward) {
   const DerivativeRow& row = GetParam();
   const auto fun = [&](const Arrays& x) { return Arrays{row.fun(x)}; };
-  const Arrays v = directions(row.inputs);
+  const Arrays v = directions(row.inputs, 4);
   const auto [outputs, tangents] = jvp(fun, row.inputs, v);
   ASSERT_EQ(tangents[0].shape(), outputs[0].shape());
   ASSERT_EQ(tangents[0].dtype(), outputs[0].dtype());
@@ -120,15 +96,6 @@ bool has_derivative(Domain domain) {
       return false;
     default:
       return true;
-  }
-}
-
-void collect_ops(const array& a, std::set<const Op*>& ops, std::set<std::uintptr_t>& seen) {
-  if (a.has_primitive() && seen.insert(a.id()).second) {
-    ops.insert(a.node()->op);
-    for (const array& input : a.inputs()) {
-      collect_ops(input, ops, seen);
-    }
   }
 }
 

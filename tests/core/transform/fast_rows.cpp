@@ -10,7 +10,7 @@ array numbers(Shape shape, int seed) { return spread(std::move(shape), -1, 1, se
 
 Arrays norm_inputs() { return {numbers({2, 3, 5}, 0), numbers({5}, 1), numbers({5}, 2)}; }
 
-DerivativeRows norm_rows() {
+DerivativeRows layer_norm_rows() {
   return {
       {"RmsNorm", norm_inputs(),
        [](const Arrays& x) { return fast::rms_norm(x[0], x[1] + x[2], 1e-3f); }},
@@ -94,7 +94,7 @@ DerivativeRows attention_rows() {
 }  // namespace
 
 DerivativeRows fast_rows() {
-  DerivativeRows rows = norm_rows();
+  DerivativeRows rows = layer_norm_rows();
   for (const DerivativeRows& more : {rope_rows(), attention_rows()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }

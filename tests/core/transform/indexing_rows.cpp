@@ -18,7 +18,7 @@ DerivativeRow scattering(const char* name,
 }
 
 array rows() { return array({2, 0, 2}); }
-array other_rows() { return array({2, 0, 3}); }
+array other_indices() { return array({2, 0, 3}); }
 
 }  // namespace
 
@@ -62,14 +62,15 @@ DerivativeRows indexing_rows() {
        }},
       scattering("Scatter",
                  [](const array& x, const array& u) {
-                   return scatter(square(x), other_rows(), square(u), 0);
+                   return scatter(square(x), other_indices(), square(u), 0);
                  }),
       scattering("ScatterAdd",
                  [](const array& x, const array& u) {
                    return scatter_add(square(x), rows(), square(u), 0);
                  }),
-      scattering("ScatterProd", [](const array& x,
-                                   const array& u) { return scatter_prod(x, other_rows(), u, 0); }),
+      scattering(
+          "ScatterProd",
+          [](const array& x, const array& u) { return scatter_prod(x, other_indices(), u, 0); }),
       scattering(
           "ScatterMax", [](const array& x, const array& u) { return scatter_max(x, rows(), u, 0); },
           false),

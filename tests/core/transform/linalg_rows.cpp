@@ -117,7 +117,7 @@ DerivativeRows factor_rows() {
   };
 }
 
-DerivativeRows norm_rows() {
+DerivativeRows matrix_norm_rows() {
   return {
       {"Einsum",
        {spread({2, 3}, -1, 1), spread({3, 4, 2}, -1, 1, 1), spread({4}, -1, 1, 2)},
@@ -138,7 +138,7 @@ DerivativeRows norm_rows() {
 
 DerivativeRows linalg_rows() {
   DerivativeRows rows = decomposition_rows();
-  for (const DerivativeRows& more : {factor_rows(), norm_rows()}) {
+  for (const DerivativeRows& more : {factor_rows(), matrix_norm_rows()}) {
     rows.insert(rows.end(), more.begin(), more.end());
   }
   return rows;

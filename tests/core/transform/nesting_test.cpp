@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "core/transform/derivative_rows.h"
+#include "core/transform/directions.h"
 #include "mlx/core/compile.h"
 #include "mlx/core/ops/quantized.h"
 #include "mlx/core/random.h"
@@ -12,29 +13,10 @@
 namespace mlx::core {
 namespace {
 
-using Scalar = std::function<array(const Arrays&)>;
 using Fun = std::function<Arrays(const Arrays&)>;
 
-std::vector<int> all_argnums(const Arrays& inputs) {
-  std::vector<int> argnums;
-  for (size_t i = 0; i < inputs.size(); ++i) argnums.push_back(static_cast<int>(i));
-  return argnums;
-}
-
-Arrays directions(const Arrays& inputs, int seed) {
-  Arrays v;
-  for (const array& x : inputs) v.push_back(spread(x.shape(), -1, 1, ++seed));
-  return v;
-}
-
-array inner_product(const Arrays& a, const Arrays& b) {
-  array total(0.0, float64);
-  for (size_t i = 0; i < a.size(); ++i) total = total + sum(a[i] * b[i]);
-  return total;
-}
-
 /// <w, f(x)^2>, so that linear operations have a second derivative too.
-Scalar weighted(const DerivativeRow& row) {
+Scalar weighted_square(const DerivativeRow& row) {
   return [fun = row.fun](const Arrays& x) {
     const array y = fun(x);
     return inner_product({square(y)}, {spread(y.shape(), 0.5, 1.5, 9)});
@@ -90,7 +72,7 @@ class Nesting : public testing::TestWithParam<DerivativeRow> {
  protected:
   const DerivativeRow& row() const { return GetParam(); }
   const Arrays& x() const { return row().inputs; }
-  Scalar f() const { return weighted(row()); }
+  Scalar f() const { return weighted_square(row()); }
   Arrays v() const { return directions(x(), 5); }
   double tolerance() const { return 10 * row().tolerance; }
 };

@@ -3,7 +3,7 @@
 namespace mlx::core {
 namespace {
 
-using Fun = std::function<array(const Arrays&)>;
+using ToOne = std::function<array(const Arrays&)>;
 
 // Squares first, so that the second derivative is not zero, and the operation
 // sees something that is not an input.
@@ -12,7 +12,7 @@ DerivativeRow view_of(const char* name, Shape shape, const std::function<array(c
       name, {spread(std::move(shape), -1, 1)}, [op](const Arrays& x) { return op(square(x[0])); }};
 }
 
-DerivativeRow updates(const char* name, const Fun& op, bool smooth = true) {
+DerivativeRow updates(const char* name, const ToOne& op, bool smooth = true) {
   return {name, {spread({3, 4}, 0.5, 2), spread({2, 2}, 0.5, 2, 1)}, op, smooth};
 }
 

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "core/transform/derivative_rows.h"
+#include "core/transform/ops_of.h"
 #include "core/transform/vmap_rows.h"
-#include "mlx/core/graph/node.h"
 #include "mlx/core/ops/conv_ops.h"
 #include "mlx/core/ops/elementwise_ops.h"
 #include "mlx/core/ops/fft_ops.h"
@@ -27,7 +27,7 @@ namespace {
 using Fun = std::function<Arrays(const Arrays&)>;
 using Axes = std::vector<int>;
 
-int rank_of(const array& x) { return static_cast<int>(x.ndim()); }
+int dimensions(const array& x) { return static_cast<int>(x.ndim()); }
 
 void expect_equal(const array& got, const array& expected, const std::string& what,
                   double tolerance) {
@@ -135,7 +135,7 @@ array laid_out(const array& x, int layout) {
       return contiguous(x);
     default: {  // reversed in memory
       std::vector<int> axes(x.ndim());
-      for (int i = 0; i < rank_of(x); ++i) {
+      for (int i = 0; i < dimensions(x); ++i) {
         axes[static_cast<size_t>(i)] = i;
       }
       return flip(contiguous(flip(x, axes)), axes);
@@ -158,7 +158,7 @@ Arrangement arrange(const Arrays& wholes, unsigned mask, int turn) {
       out.axes.push_back(-1);
       continue;
     }
-    const int axis = (turn + static_cast<int>(k)) % rank_of(wholes[k]);
+    const int axis = (turn + static_cast<int>(k)) % dimensions(wholes[k]);
     out.inputs.push_back(laid_out(moveaxis(wholes[k], 0, axis), turn % 3));
     out.axes.push_back(axis);
   }
@@ -168,7 +168,7 @@ Arrangement arrange(const Arrays& wholes, unsigned mask, int turn) {
 int turns_of(const Arrays& wholes) {
   int turns = 3;
   for (const array& x : wholes) {
-    turns = std::max(turns, rank_of(x));
+    turns = std::max(turns, dimensions(x));
   }
   return turns;
 }
@@ -176,7 +176,7 @@ int turns_of(const Arrays& wholes) {
 Axes out_axes_of(const Arrays& outputs, int turn) {
   Axes axes;
   for (const array& out : outputs) {
-    axes.push_back(turn % (rank_of(out) + 1));
+    axes.push_back(turn % (dimensions(out) + 1));
   }
   return axes;
 }
@@ -230,7 +230,7 @@ TEST_P(Vmap, NestsInItself) {
   Axes last_axes;
   for (const array& whole : wholes) {
     inputs.push_back(moveaxis(doubled(whole), 0, -1));
-    last_axes.push_back(rank_of(whole));
+    last_axes.push_back(dimensions(whole));
   }
   const Axes first(inputs.size(), 0);
   expect_same(vmap(vmap(fun), last_axes), looped(looped(fun, first), last_axes), inputs,
@@ -325,15 +325,6 @@ INSTANTIATE_TEST_SUITE_P(Rows, VmapDerivative, testing::ValuesIn(all_derivative_
                          [](const auto& info) { return info.param.name; });
 
 // ---- completeness
-
-void collect_ops(const array& a, std::set<const Op*>& ops, std::set<std::uintptr_t>& seen) {
-  if (a.has_primitive() && seen.insert(a.id()).second) {
-    ops.insert(a.node()->op);
-    for (const array& input : a.inputs()) {
-      collect_ops(input, ops, seen);
-    }
-  }
-}
 
 TEST(VmapRows, CoverEveryOperation) {
   std::vector<const Op*> ops{

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "core/transform/custom_rules.h"
 #include "core/transform/values.h"
 #include "mlx/core/compile.h"
 #include "mlx/core/primitives.h"
@@ -128,25 +129,10 @@ TEST(VmapFunction, KeepsTheStream) {
 
 // ---- functions with rules of their own
 
-Arrays product(const Arrays& in) { return {in[0] * in[1]}; }
-
-// Twice the true gradient, so that one sees which rule was taken.
-Arrays doubled_vjp(const Arrays& primals, const Arrays& cotangents, const Arrays&) {
-  return {cotangents[0] * primals[1] * 2.0f, cotangents[0] * primals[0] * 2.0f};
-}
-
-Arrays tenfold_jvp(const Arrays& primals, const Arrays& tangents, const std::vector<int>& argnums) {
-  array total(0.0f);
-  for (size_t i = 0; i < argnums.size(); ++i) {
-    total = total + tangents[i] * primals[static_cast<size_t>(1 - argnums[i])] * 10.0f;
-  }
-  return {total};
-}
-
 TEST(VmapCustomFunction, MapsTheDerivativesRules) {
   const array x({1.0f, 2.0f});
   const array y(3.0f);
-  const Fun mapped = vmap(custom_function(product, doubled_vjp, tenfold_jvp), {0, -1});
+  const Fun mapped = vmap(custom_function(multiplied, doubled_vjp, tenfold_jvp), {0, -1});
   EXPECT_THAT(values(mapped({x, y})[0]), ElementsAre(3, 6));
   const Arrays pulled = vjp(mapped, {x, y}, {array({1.0f, 10.0f})}).second;
   EXPECT_THAT(values(pulled[0]), ElementsAre(6, 60));
@@ -160,7 +146,7 @@ TEST(VmapCustomFunction, MapsTheDerivativesRules) {
 TEST(VmapCustomFunction, MapsInputsAtAnyAxisAndTwice) {
   const array x = spread({2, 3}, 1, 2, 0, float32);
   const array y = spread({3, 2}, 1, 2, 1, float32);
-  const Fun custom = custom_vjp(product, doubled_vjp);
+  const Fun custom = custom_vjp(multiplied, doubled_vjp);
   const auto total = [](const Fun& fun) {
     return grad([fun](const Arrays& in) { return sum(fun(in)[0]); }, {0, 1});
   };
@@ -179,7 +165,7 @@ TEST(VmapCustomFunction, TakesTheRuleThatIsGiven) {
     seen = axes;
     return std::pair(Arrays{in[0] * in[1] * 100.0f}, std::vector<int>{axes[0]});
   };
-  const Fun custom = custom_function(product, std::nullopt, std::nullopt, rule);
+  const Fun custom = custom_function(multiplied, std::nullopt, std::nullopt, rule);
   const Fun mapped = vmap(custom, {1, -1}, {1});
   const array x({1.0f, 2.0f, 3.0f}, Shape{1, 3});
   EXPECT_THAT(values(custom({x, array(2.0f)})[0]), ElementsAre(2, 4, 6));
