@@ -80,6 +80,12 @@ struct Entry {
   Results (*run)(const Call&);
 };
 
+/// The entry of a function with one result, of `Call c`.
+#define FORWARDS(name, ...)                                             \
+  Entry {                                                               \
+#name, [](const Call& c) -> Results { return {name(__VA_ARGS__)}; } \
+  }
+
 // What can be called, a table per file.
 std::span<const Entry> elementwise_entries();
 std::span<const Entry> reduction_entries();

@@ -40,7 +40,7 @@ Results with_number(const Call& c, Function apply) {
   return on_side(static_cast<float>(c.number("value")));
 }
 
-const Entry kEntries[] = {
+const Entry kElementwiseEntries[] = {
     UNARY(abs),
     UNARY(negative),
     UNARY(sign),
@@ -154,6 +154,6 @@ const Entry kEntries[] = {
 
 }  // namespace
 
-std::span<const Entry> elementwise_entries() { return kEntries; }
+std::span<const Entry> elementwise_entries() { return kElementwiseEntries; }
 
 }  // namespace differential

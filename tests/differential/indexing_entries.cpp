@@ -29,7 +29,7 @@ std::vector<array> indices_after(const Call& c, size_t skip) {
               -> Results { return {op(c[0], indices_after(c, 2), c[1], c.integers("axes"))}; } \
   }
 
-const Entry kEntries[] = {
+const Entry kIndexingEntries[] = {
     {"slice",
      [](const Call& c) -> Results {
        if (!c.has("strides")) return {slice(c[0], c.shape("start"), c.shape("stop"))};
@@ -80,6 +80,6 @@ const Entry kEntries[] = {
 
 }  // namespace
 
-std::span<const Entry> indexing_entries() { return kEntries; }
+std::span<const Entry> indexing_entries() { return kIndexingEntries; }
 
 }  // namespace differential

@@ -100,7 +100,7 @@ Results do_categorical(const Call& c) {
     name, [](const Call& c) -> Results { return __VA_ARGS__; } \
   }
 
-const Entry kEntries[] = {
+const Entry kLibraryEntries[] = {
     FFT(fft), FFT(ifft), FFT(rfft), FFT(irfft), FFTN(fftn), FFTN(ifftn), FFTN(rfftn), FFTN(irfftn),
     FFT2(fft2), FFT2(ifft2), FFT2(rfft2), FFT2(irfft2), FFTSHIFT(fftshift), FFTSHIFT(ifftshift),
     NAMED("fft.fftfreq", fft::fftfreq(c.integer("n"), c.number("d"))),
@@ -172,6 +172,6 @@ const Entry kEntries[] = {
 
 }  // namespace
 
-std::span<const Entry> library_entries() { return kEntries; }
+std::span<const Entry> library_entries() { return kLibraryEntries; }
 
 }  // namespace differential

@@ -49,12 +49,7 @@ Results do_conv_general(const Call& c) {
 
 int one_of(const Call& c, const char* name, int otherwise) { return c.integer(name, otherwise); }
 
-#define FORWARDS(name, ...)                                             \
-  Entry {                                                               \
-#name, [](const Call& c) -> Results { return {name(__VA_ARGS__)}; } \
-  }
-
-const Entry kEntries[] = {
+const Entry kProductEntries[] = {
     FORWARDS(matmul, c[0], c[1]),
     FORWARDS(inner, c[0], c[1]),
     FORWARDS(outer, c[0], c[1]),
@@ -102,6 +97,6 @@ const Entry kEntries[] = {
 
 }  // namespace
 
-std::span<const Entry> product_entries() { return kEntries; }
+std::span<const Entry> product_entries() { return kProductEntries; }
 
 }  // namespace differential

@@ -72,7 +72,7 @@ using namespace mlx::core;  // NOLINT
 
 namespace {
 
-const Entry kEntries[] = {
+const Entry kReductionEntries[] = {
     REDUCTION(sum),
     REDUCTION(prod),
     REDUCTION(max),
@@ -114,6 +114,6 @@ const Entry kEntries[] = {
 
 }  // namespace
 
-std::span<const Entry> reduction_entries() { return kEntries; }
+std::span<const Entry> reduction_entries() { return kReductionEntries; }
 
 }  // namespace differential

@@ -66,16 +66,12 @@ Results do_arange(const Call& c) {
       return {name(c[0], c.integer("axis"))};                        \
     } \
   }
-#define FORWARDS(name, ...)                                             \
-  Entry {                                                               \
-#name, [](const Call& c) -> Results { return {name(__VA_ARGS__)}; } \
-  }
 #define FORWARDS_LIST(name, ...)                                      \
   Entry {                                                             \
 #name, [](const Call& c) -> Results { return name(__VA_ARGS__); } \
   }
 
-const Entry kEntries[] = {
+const Entry kShapeEntries[] = {
     FORWARDS(reshape, c[0], c.shape("shape")),
     FORWARDS(unflatten, c[0], c.integer("axis"), c.shape("shape")),
     FORWARDS(flatten, c[0], c.integer("start_axis", 0), c.integer("end_axis", -1)),
@@ -161,6 +157,6 @@ const Entry kEntries[] = {
 
 }  // namespace
 
-std::span<const Entry> shape_entries() { return kEntries; }
+std::span<const Entry> shape_entries() { return kShapeEntries; }
 
 }  // namespace differential
