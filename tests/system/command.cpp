@@ -24,13 +24,6 @@ constexpr auto kLimit = std::chrono::seconds(60);
 #endif
 constexpr auto kPollInterval = std::chrono::milliseconds(2);
 
-std::string content(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 bool is_zombie(const fs::path& process) {
   const std::string stat = content(process / "stat");
   const size_t end_of_name = stat.rfind(") ");
@@ -58,6 +51,13 @@ std::string next_mark() {
 }
 
 }  // namespace
+
+std::string content(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
 
 Command::Command(const std::vector<std::string>& words, const Setting& setting)
     : mark_(next_mark()), folder_(setting.folder), started_(Clock::now()) {

@@ -3,10 +3,14 @@
 #include <sys/types.h>
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <vector>
 
 namespace mlx::test {
+
+/// What a file holds; empty: it cannot be read.
+std::string content(const std::filesystem::path& path);
 
 struct Finished {
   int exit_code = -1;  ///< 128 + signal if one ended it

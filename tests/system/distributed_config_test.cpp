@@ -27,13 +27,6 @@ using ::testing::Lt;
 using ::testing::Not;
 using Words = std::vector<std::string>;
 
-std::string content(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
-
 class Config : public testing::Test {
  protected:
   Config() {

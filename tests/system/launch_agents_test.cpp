@@ -11,15 +11,17 @@
 #include <sstream>
 #include <thread>
 
-#include "command.h"
 #include "mlx/launch/protocol.h"
+#include "system/launch_job.h"
 
 namespace mlx {
 namespace {
 
 namespace fs = std::filesystem;
 using test::Command;
+using test::content;
 using test::Finished;
+using test::Words;
 using testing::AllOf;
 using testing::Ge;
 using testing::HasSubstr;
@@ -27,7 +29,6 @@ using testing::IsEmpty;
 using testing::Lt;
 using testing::Not;
 using testing::SizeIs;
-using Words = std::vector<std::string>;
 
 constexpr int kHostFailed = 255;
 
@@ -42,11 +43,6 @@ std::string second_host(const std::string& script) {
   return "case \"$*\" in *' b '*)\n" + script + ";; esac\n" + kRun;
 }
 
-std::string content(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 std::string sorted_lines(const std::string& text) {
   std::istringstream stream(text);
   std::vector<std::string> lines;
@@ -57,13 +53,12 @@ std::string sorted_lines(const std::string& text) {
   return out;
 }
 
-class LaunchByAgents : public testing::Test {
+class LaunchByAgents : public test::LaunchJob {
  protected:
-  LaunchByAgents() {
-    std::string name = (fs::temp_directory_path() / "mlx-launch-XXXXXX").string();
-    folder_ = mkdtemp(name.data());
-    setting_.folder = folder_ + "/job";
+  LaunchByAgents() : folder_(setting_.folder) {
+    setting_.folder += "/job";
     fs::create_directory(setting_.folder);
+    options_ = {"--ssh", folder_ + "/ssh", "--hosts", "a,b"};
     use_ssh(kRun);
   }
   ~LaunchByAgents() override {
@@ -77,44 +72,26 @@ class LaunchByAgents : public testing::Test {
     fs::permissions(path, fs::perms::owner_all);
   }
 
-  /// Ranks on hosts "a" and "b" that run a shell script.
-  Command& start(int ranks, const std::string& script, const Words& options = {}) {
-    Words words{MLX_LAUNCH, "--ssh", folder_ + "/ssh",     "--hosts",
-                "a,b",      "-n",    std::to_string(ranks)};
-    words.insert(words.end(), options.begin(), options.end());
-    words.insert(words.end(), {"--", "/bin/sh", "-c", script});
-    return *(command_ = std::make_unique<Command>(words, setting_));
-  }
-  /// The end of it. Nothing may be left, soon.
-  Finished end() {
-    Finished finished = command_->wait();
+  /// Soon there are none.
+  void expect_no_processes() override {
     for (int turn = 0; turn < 500 && !command_->processes().empty(); ++turn) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
-    EXPECT_THAT(command_->processes(), IsEmpty());
-    for (const auto& file : fs::directory_iterator(setting_.folder)) {
-      EXPECT_THAT(file.path().filename().string(), testing::AnyOf("in", "out", "err"));
-    }
-    return finished;
-  }
-  Finished run(int ranks, const std::string& script, const Words& options = {}) {
-    start(ranks, script, options);
-    return end();
+    LaunchJob::expect_no_processes();
   }
 
   /// Starts ranks that run until they are stopped, but not after a restart.
   pid_t start_and_find_second_agent(const Words& options = {}) {
-    start(1, "[ $MLX_RANK = 1 ] && echo $PPID up; [ $MLX_RESTART_COUNT = 1 ] || sleep 50", options);
+    start_script(1, "[ $MLX_RANK = 1 ] && echo $PPID up; [ $MLX_RESTART_COUNT = 1 ] || sleep 50",
+                 options);
     return std::stoi(command_->wait_for_output("up\n"));
   }
 
-  std::string folder_;
-  Command::Setting setting_;
-  std::unique_ptr<Command> command_;
+  const std::string folder_;
 };
 
 TEST_F(LaunchByAgents, NumbersRanksHostByHost) {
-  const Finished f = run(2, "echo $MLX_RANK $MLX_LOCAL_RANK $MLX_WORLD_SIZE");
+  const Finished f = run_script(2, "echo $MLX_RANK $MLX_LOCAL_RANK $MLX_WORLD_SIZE");
   EXPECT_EQ(f.exit_code, 0) << f.err;
   EXPECT_EQ(sorted_lines(f.out), "0 0 4\n1 1 4\n2 0 4\n3 1 4\n");
   EXPECT_EQ(f.err, "");
@@ -122,14 +99,14 @@ TEST_F(LaunchByAgents, NumbersRanksHostByHost) {
 
 TEST_F(LaunchByAgents, HearsNothingOfWhatALoginShellPrints) {
   use_ssh("echo Welcome; echo Hello >&2\n" + std::string(kRun));
-  const Finished f = run(1, "echo $MLX_RANK");
+  const Finished f = run_script(1, "echo $MLX_RANK");
   EXPECT_EQ(f.exit_code, 0) << f.err;
   EXPECT_EQ(sorted_lines(f.out), "0\n1\n");
   EXPECT_EQ(f.err, "");
 }
 
 TEST_F(LaunchByAgents, NamesTheHostOfARankThatFails) {
-  const Finished f = run(1, "[ $MLX_RANK = 0 ] && exec sleep 50; echo no disk >&2; exit 3");
+  const Finished f = run_script(1, "[ $MLX_RANK = 0 ] && exec sleep 50; echo no disk >&2; exit 3");
   EXPECT_EQ(f.exit_code, 3);
   EXPECT_THAT(f.err, AllOf(HasSubstr("Rank 1 on b (process "), HasSubstr("  | no disk\n"),
                            HasSubstr("Stopped because of it: rank 0.")));
@@ -158,7 +135,7 @@ TEST_F(LaunchByAgents, SaysWhyAHostCannotBeUsed) {
   };
   for (const auto& row : rows) {
     use_ssh(second_host(row.script));
-    const Finished f = run(1, "echo started", {"--connect-timeout", "1"});
+    const Finished f = run_script(1, "echo started", {"--connect-timeout", "1"});
     EXPECT_EQ(f.exit_code, kHostFailed) << row.script;
     EXPECT_EQ(f.out, "") << row.script;
     EXPECT_THAT(f.err, AllOf(HasSubstr("mlx-launch: b cannot be used: "), HasSubstr(row.said)));
@@ -170,7 +147,7 @@ TEST_F(LaunchByAgents, StartsNothingWhereAnAgentCannotReachTheLauncher) {
   use_ssh(
       second_host("for last; do :; done; SSH_CONNECTION='127.0.0.2.invalid 1' exec sh -c "
                   "\"$last\""));
-  const Finished f = run(1, "echo started", {"--connect-timeout", "5"});
+  const Finished f = run_script(1, "echo started", {"--connect-timeout", "5"});
   EXPECT_EQ(f.exit_code, kHostFailed);
   EXPECT_EQ(f.out, "");
   EXPECT_THAT(f.err, AllOf(HasSubstr("b: It cannot reach the launcher at 127.0.0.2.invalid:"),
@@ -194,15 +171,15 @@ TEST_F(LaunchByAgents, NamesTheHostThatIsSilent) {
 }
 
 TEST_F(LaunchByAgents, LeavesNothingWhenTheLauncherIsKilled) {
-  Command& job =
-      start(2, "(trap '' TERM; exec sleep 50) & echo up; sleep 51; sleep 52", {"--grace", "0.3"});
+  Command& job = start_script(2, "(trap '' TERM; exec sleep 50) & echo up; sleep 51; sleep 52",
+                              {"--grace", "0.3"});
   job.wait_for_output("up\nup\nup\nup\n");
   kill(job.pid(), SIGKILL);
   EXPECT_EQ(end().exit_code, 137);
 }
 
 TEST_F(LaunchByAgents, EndsRanksWhenTheLauncherIsSilent) {
-  Command& job = start(1, "echo up; sleep 50", {"--env", "MLX_HEARTBEAT_LIMIT=3"});
+  Command& job = start_script(1, "echo up; sleep 50", {"--env", "MLX_HEARTBEAT_LIMIT=3"});
   job.wait_for_output("up\nup\n");
   kill(job.pid(), SIGSTOP);
   for (int turn = 0; turn < 3000 && job.processes().size() > 1; ++turn) {
@@ -214,11 +191,11 @@ TEST_F(LaunchByAgents, EndsRanksWhenTheLauncherIsSilent) {
 }
 
 TEST_F(LaunchByAgents, StartsTheJobAgainAfterAFailure) {
-  const Finished f = run(1,
-                         "echo $MLX_RANK: $MLX_RESTART_COUNT $MLX_GENERATION; "
-                         "[ $MLX_RESTART_COUNT = 2 ] && exit; "
-                         "[ $MLX_RANK = 1 ] && { sleep 0.2; exit 4; }; sleep 50",
-                         {"--max-restarts", "3", "--log-dir", folder_ + "/logs"});
+  const Finished f = run_script(1,
+                                "echo $MLX_RANK: $MLX_RESTART_COUNT $MLX_GENERATION; "
+                                "[ $MLX_RESTART_COUNT = 2 ] && exit; "
+                                "[ $MLX_RANK = 1 ] && { sleep 0.2; exit 4; }; sleep 50",
+                                {"--max-restarts", "3", "--log-dir", folder_ + "/logs"});
   EXPECT_EQ(f.exit_code, 0) << f.err;
   EXPECT_EQ(sorted_lines(f.out), "0: 0 0\n0: 1 1\n0: 2 2\n1: 0 0\n1: 1 1\n1: 2 2\n");
   EXPECT_THAT(f.err, AllOf(HasSubstr("Restart 1 of 3 because Rank 1 on b (process "),
@@ -228,7 +205,7 @@ TEST_F(LaunchByAgents, StartsTheJobAgainAfterAFailure) {
 }
 
 TEST_F(LaunchByAgents, GivesUpAfterTheLastRestart) {
-  const Finished f = run(1, "exit 6", {"--max-restarts", "1"});
+  const Finished f = run_script(1, "exit 6", {"--max-restarts", "1"});
   EXPECT_EQ(f.exit_code, 6);
   EXPECT_THAT(f.err, HasSubstr("Restart 1 of 1"));
 }
@@ -242,7 +219,7 @@ TEST_F(LaunchByAgents, ConnectsAnewToAHostThatWasLost) {
 }
 
 TEST_F(LaunchByAgents, DoesNotStartAgainAfterCtrlC) {
-  Command& job = start(1, "echo up; sleep 50", {"--max-restarts", "5"});
+  Command& job = start_script(1, "echo up; sleep 50", {"--max-restarts", "5"});
   job.wait_for_output("up\nup\n");
   kill(job.pid(), SIGINT);
   const Finished f = end();
@@ -252,7 +229,7 @@ TEST_F(LaunchByAgents, DoesNotStartAgainAfterCtrlC) {
 
 TEST_F(LaunchByAgents, StopsWhileAHostHasNotAnswered) {
   use_ssh(second_host("touch " + folder_ + "/there; exec sleep 50"));
-  Command& job = start(1, "echo started");
+  Command& job = start_script(1, "echo started");
   while (!fs::exists(folder_ + "/there")) usleep(2'000);
   kill(job.pid(), SIGTERM);
   const Finished f = end();

@@ -17,75 +17,26 @@
 #include <sstream>
 #include <thread>
 
-#include "command.h"
+#include "system/launch_job.h"
 
 namespace mlx {
 namespace {
 
 namespace fs = std::filesystem;
+using test::by_rank;
 using test::Command;
+using test::content;
 using test::Finished;
+using test::numbered_lines;
+using test::Words;
 using testing::AllOf;
 using testing::Ge;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Lt;
 using testing::Not;
-using Words = std::vector<std::string>;
 
-class Launch : public testing::Test {
- protected:
-  Launch() {
-    std::string name = (fs::temp_directory_path() / "mlx-launch-XXXXXX").string();
-    setting_.folder = mkdtemp(name.data());
-  }
-  ~Launch() override { fs::remove_all(setting_.folder); }
-
-  /// Starts mlx-launch with these arguments.
-  Command& start(Words words) {
-    words.insert(words.begin(), MLX_LAUNCH);
-    return *(command_ = std::make_unique<Command>(words, setting_));
-  }
-  /// Ranks that run a shell script.
-  Command& start_script(int ranks, const std::string& script, const Words& options = {}) {
-    Words words{"-n", std::to_string(ranks)};
-    words.insert(words.end(), options.begin(), options.end());
-    words.insert(words.end(), {"--", "/bin/sh", "-c", script});
-    return start(words);
-  }
-  Finished run(const Words& words) { return checked(start(words).wait()); }
-  Finished run_script(int ranks, const std::string& script, const Words& options = {}) {
-    return checked(start_script(ranks, script, options).wait());
-  }
-
-  Finished checked(Finished finished, std::set<std::string> files = {}) {
-    files.insert({"in", "out", "err"});
-    EXPECT_THAT(command_->processes(), IsEmpty());
-    for (const auto& file : fs::directory_iterator(setting_.folder)) {
-      EXPECT_TRUE(files.contains(file.path().filename().string())) << file.path();
-    }
-    return finished;
-  }
-
-  Command::Setting setting_;
-  std::unique_ptr<Command> command_;
-};
-
-std::string numbered_lines(const std::string& prefix, int count) {
-  std::string out;
-  for (int i = 1; i <= count; ++i) out += prefix + std::to_string(i) + "\n";
-  return out;
-}
-
-/// Lines by the rank whose number they begin with.
-std::map<std::string, std::string> by_rank(const std::string& output) {
-  std::map<std::string, std::string> out;
-  std::istringstream lines(output);
-  for (std::string line; std::getline(lines, line);) {
-    out[line.substr(0, line.find(':'))] += line + "\n";
-  }
-  return out;
-}
+class Launch : public test::LaunchJob {};
 
 TEST_F(Launch, TellsEveryRankWhoItIs) {
   const Finished f =
@@ -110,7 +61,7 @@ TEST_F(Launch, KeepsTheSecretOffCommandLinesAndMessages) {
     command_lines += std::string(std::istreambuf_iterator<char>(file), {});
   }
   kill(job.pid(), SIGTERM);
-  const Finished f = checked(job.wait());
+  const Finished f = end();
   const std::string secret = f.out.substr(0, f.out.find('\n'));
   EXPECT_THAT(secret, testing::SizeIs(64));
   EXPECT_THAT(command_lines, AllOf(HasSubstr("sleep"), Not(HasSubstr(secret))));
@@ -144,7 +95,7 @@ TEST_F(Launch, StopsTheOthersWhenOneFails) {
 TEST_F(Launch, NamesTheSignalThatKilledARank) {
   Command& job = start_script(2, "[ $MLX_RANK = 1 ] && echo $$ up; sleep 50");
   kill(std::stoi(job.wait_for_output("up")), SIGKILL);
-  const Finished f = checked(job.wait());
+  const Finished f = end();
   EXPECT_EQ(f.exit_code, 137);
   EXPECT_LT(f.seconds, 3);
   EXPECT_THAT(f.err,
@@ -204,7 +155,7 @@ TEST_F(Launch, StopsOnSigterm) {
   Command& job = start_script(2, "echo up; sleep 50");
   job.wait_for_output("up\nup\n");
   kill(job.pid(), SIGTERM);
-  const Finished f = checked(job.wait());
+  const Finished f = end();
   EXPECT_EQ(f.exit_code, 143);
   EXPECT_THAT(f.err, AllOf(HasSubstr("SIGTERM"), HasSubstr("Stopped ranks 0, 1.")));
 }
@@ -215,7 +166,7 @@ TEST_F(Launch, GivesTheRanksTimeOnTheFirstCtrlC) {
                               "while :; do sleep 0.05; done");
   job.wait_for_output("up\nup\n");
   kill(job.pid(), SIGINT);
-  const Finished f = checked(job.wait());
+  const Finished f = end();
   EXPECT_EQ(f.exit_code, 130);
   EXPECT_EQ(f.out, "up\nup\nsaved\nsaved\n");
 }
@@ -227,7 +178,7 @@ TEST_F(Launch, KillsTheRanksOnTheSecondCtrlC) {
   kill(job.pid(), SIGINT);
   job.wait_for_output("no\n");
   kill(job.pid(), SIGINT);
-  EXPECT_EQ(checked(job.wait()).exit_code, 130);
+  EXPECT_EQ(end().exit_code, 130);
 }
 
 TEST_F(Launch, StopsWhenTimeIsUp) {
@@ -296,33 +247,29 @@ TEST_F(Launch, GivesStandardInputToTheRankThatIsNamed) {
 
 TEST_F(Launch, WritesFilesOfWhatTheRanksSay) {
   const std::string logs = setting_.folder + "/logs/of/job";
-  const Finished f = checked(start_script(2, "printf 'out %s' $MLX_RANK; echo err $MLX_RANK >&2",
-                                          {"--log-dir", logs, "--quiet-ranks", "1", "--tag-output"})
-                                 .wait(),
-                             {"logs"});
+  start_script(2, "printf 'out %s' $MLX_RANK; echo err $MLX_RANK >&2",
+               {"--log-dir", logs, "--quiet-ranks", "1", "--tag-output"});
+  const Finished f = end({"logs"});
   EXPECT_EQ(f.exit_code, 0) << f.err;
   EXPECT_EQ(f.out, "[0]: out 0\n");
   EXPECT_EQ(f.err, "[0]: err 0\n");
-  const auto content = [&](const std::string& name) {
-    std::ifstream file(logs + "/" + name, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  };
-  EXPECT_EQ(content("0.out"), "out 0");
-  EXPECT_EQ(content("1.out"), "out 1");
-  EXPECT_EQ(content("0.err"), "err 0\n");
-  EXPECT_EQ(content("1.err"), "err 1\n");
+  EXPECT_EQ(content(logs + "/0.out"), "out 0");
+  EXPECT_EQ(content(logs + "/1.out"), "out 1");
+  EXPECT_EQ(content(logs + "/0.err"), "err 0\n");
+  EXPECT_EQ(content(logs + "/1.err"), "err 1\n");
 }
 
 TEST_F(Launch, EndsAJobWhoseFilesCannotBeWritten) {
   const std::string logs = setting_.folder + "/logs";
   fs::create_directory(logs);
   fs::create_symlink("/dev/full", logs + "/1.out");
-  Finished f = checked(start_script(2, "echo $MLX_RANK; exec sleep 50", {"--log-dir", logs}).wait(),
-                       {"logs"});
+  start_script(2, "echo $MLX_RANK; exec sleep 50", {"--log-dir", logs});
+  Finished f = end({"logs"});
   EXPECT_EQ(f.exit_code, 1);
   EXPECT_THAT(f.err,
               AllOf(HasSubstr("/logs/1.out: No space left"), HasSubstr("Stopped ranks 0, 1.")));
-  f = checked(start_script(1, "echo no", {"--log-dir", "/proc/logs"}).wait(), {"logs"});
+  start_script(1, "echo no", {"--log-dir", "/proc/logs"});
+  f = end({"logs"});
   EXPECT_EQ(f.exit_code, 1);
   EXPECT_THAT(f.err, HasSubstr("--log-dir"));
   EXPECT_EQ(f.out, "");
@@ -355,7 +302,7 @@ TEST_F(Launch, StopsWhenNobodyReadsItsOutput) {
   char byte;
   EXPECT_EQ(read(ends[0], &byte, 1), 1);
   close(ends[0]);
-  EXPECT_EQ(checked(job.wait()).exit_code, 128 + SIGPIPE);
+  EXPECT_EQ(end().exit_code, 128 + SIGPIPE);
 }
 
 TEST_F(Launch, KeepsWatchingWhileItsReaderStandsStill) {
@@ -370,7 +317,7 @@ TEST_F(Launch, KeepsWatchingWhileItsReaderStandsStill) {
   while (read(ends[0], buffer, sizeof buffer) > 0) {
   }
   close(ends[0]);
-  EXPECT_EQ(checked(job.wait()).exit_code, 124);
+  EXPECT_EQ(end().exit_code, 124);
 }
 
 TEST_F(Launch, SaysWhatItCannotStart) {
@@ -407,22 +354,22 @@ TEST_F(Launch, ClosesItsPortAtTheEnd) {
 }
 
 TEST_F(Launch, KeepsTheProgressBarBelowTheOtherLinesOnATerminal) {
-  int terminal, end;
+  int terminal, ours;
   winsize size{.ws_row = 24, .ws_col = 132, .ws_xpixel = 0, .ws_ypixel = 0};
-  ASSERT_EQ(openpty(&terminal, &end, nullptr, nullptr, &size), 0);
-  setting_.output_fd = end;
+  ASSERT_EQ(openpty(&terminal, &ours, nullptr, nullptr, &size), 0);
+  setting_.output_fd = ours;
   Command& job =
       start_script(2,
                    "if [ $MLX_RANK = 1 ]; then sleep 0.4; echo other; exit; fi; "
                    "printf '\\r%s' \"$MLX_LAUNCH_TTY $COLUMNS 10%\"; sleep 0.8; echo ' done'");
-  close(end);
+  close(ours);
   std::string seen;
   char buffer[4096];
   for (ssize_t n; (n = read(terminal, buffer, sizeof buffer)) > 0;) {
     seen.append(buffer, static_cast<size_t>(n));
   }
   close(terminal);
-  EXPECT_EQ(checked(job.wait()).exit_code, 0);
+  EXPECT_EQ(end().exit_code, 0);
   EXPECT_EQ(seen, "\r1 132 10%\r\x1b[Kother\r\n\r1 132 10% done\r\n");
 }
 
@@ -432,20 +379,20 @@ TEST_F(Launch, ColoursTagsOnATerminalUnlessToldNotTo) {
     const char* seen;
   } rows[] = {{"", "\x1b[36m[0]: \x1b[0mhi\r\n"}, {"1", "[0]: hi\r\n"}};
   for (const auto& row : rows) {
-    int terminal, end;
-    ASSERT_EQ(openpty(&terminal, &end, nullptr, nullptr, nullptr), 0);
-    setting_.output_fd = end;
+    int terminal, ours;
+    ASSERT_EQ(openpty(&terminal, &ours, nullptr, nullptr, nullptr), 0);
+    setting_.output_fd = ours;
     setenv("NO_COLOR", row.no_color, 1);
     Command& job = start_script(1, "echo hi", {"--tag-output"});
     unsetenv("NO_COLOR");
-    close(end);
+    close(ours);
     char buffer[4096];
     std::string seen;
     for (ssize_t n; (n = read(terminal, buffer, sizeof buffer)) > 0;) {
       seen.append(buffer, static_cast<size_t>(n));
     }
     close(terminal);
-    EXPECT_EQ(checked(job.wait()).exit_code, 0);
+    EXPECT_EQ(end().exit_code, 0);
     EXPECT_EQ(seen, row.seen);
   }
 }
@@ -459,12 +406,9 @@ TEST_F(Launch, StartsSixtyFourRanksInTwoSeconds) {
 TEST_F(Launch, ForwardsAHundredMegabytesASecond) {
   constexpr int kMegabytes = 400;
   setting_.output_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-  const Finished f = checked(
-      start_script(4,
-                   "yes 'one hundred bytes or so make a line that looks like one of a log file' | "
-                   "head -c " +
-                       std::to_string(kMegabytes / 4) + "000000")
-          .wait());
+  const Finished f = run_script(
+      4, "yes 'one hundred bytes or so make a line that looks like one of a log file' | head -c " +
+             std::to_string(kMegabytes / 4) + "000000");
   close(setting_.output_fd);
   EXPECT_EQ(f.exit_code, 0);
   EXPECT_GT(kMegabytes / f.seconds, 100);

@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using core::distributed::testing::Hosts;
 
-constexpr auto kPollInterval = std::chrono::milliseconds(20);
+constexpr auto kBetweenPolls = std::chrono::milliseconds(20);
 constexpr int kPatience = 500;  // polls
 constexpr int kSshPort = 22;
 
@@ -74,11 +74,6 @@ std::string new_folder() {
 }
 
 std::string name_of(int host) { return "h" + std::to_string(host + 1); }
-
-std::string content(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::string first_line(const fs::path& path) {
   std::string line;
@@ -191,7 +186,7 @@ void SshHosts::wait_until_reachable(int host) const {
     const int error = connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address);
     close(fd);
     if (error == 0) return;
-    std::this_thread::sleep_for(kPollInterval);
+    std::this_thread::sleep_for(kBetweenPolls);
   }
   throw std::runtime_error(name_of(host) +
                            " does not come up: " + content(folder_ + "/" + name_of(host) + ".log"));
@@ -250,7 +245,7 @@ std::vector<std::string> SshHosts::leftovers(std::chrono::milliseconds patience)
   const auto end = std::chrono::steady_clock::now() + patience;
   std::vector<std::string> found = leftovers_now();
   while (!found.empty() && std::chrono::steady_clock::now() < end) {
-    std::this_thread::sleep_for(kPollInterval);
+    std::this_thread::sleep_for(kBetweenPolls);
     found = leftovers_now();
   }
   return found;
