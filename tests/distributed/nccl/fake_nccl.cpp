@@ -13,7 +13,7 @@
 #include "mlx/distributed/reduce.h"
 
 namespace mlx::core::distributed {
-namespace {
+inline namespace ranks_of_a_clique {  // named: a handle, whose type has linkage, is made of these
 
 /// A call of one rank that waits for its counterparts.
 struct Call {
@@ -44,7 +44,7 @@ struct Clique {
   int joined = 0;
 };
 
-}  // namespace
+}  // namespace ranks_of_a_clique
 
 /// One rank's end.
 struct nccl::ncclComm {
