@@ -297,7 +297,7 @@ TEST_F(Launch, StopsWhenNobodyReadsItsOutput) {
   int ends[2];
   ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
   setting_.output_fd = ends[1];
-  Command& job = start_script(2, "yes");
+  start_script(2, "yes");
   close(ends[1]);
   char byte;
   EXPECT_EQ(read(ends[0], &byte, 1), 1);
@@ -358,10 +358,9 @@ TEST_F(Launch, KeepsTheProgressBarBelowTheOtherLinesOnATerminal) {
   winsize size{.ws_row = 24, .ws_col = 132, .ws_xpixel = 0, .ws_ypixel = 0};
   ASSERT_EQ(openpty(&terminal, &ours, nullptr, nullptr, &size), 0);
   setting_.output_fd = ours;
-  Command& job =
-      start_script(2,
-                   "if [ $MLX_RANK = 1 ]; then sleep 0.4; echo other; exit; fi; "
-                   "printf '\\r%s' \"$MLX_LAUNCH_TTY $COLUMNS 10%\"; sleep 0.8; echo ' done'");
+  start_script(2,
+               "if [ $MLX_RANK = 1 ]; then sleep 0.4; echo other; exit; fi; "
+               "printf '\\r%s' \"$MLX_LAUNCH_TTY $COLUMNS 10%\"; sleep 0.8; echo ' done'");
   close(ours);
   std::string seen;
   char buffer[4096];
@@ -383,7 +382,7 @@ TEST_F(Launch, ColoursTagsOnATerminalUnlessToldNotTo) {
     ASSERT_EQ(openpty(&terminal, &ours, nullptr, nullptr, nullptr), 0);
     setting_.output_fd = ours;
     setenv("NO_COLOR", row.no_color, 1);
-    Command& job = start_script(1, "echo hi", {"--tag-output"});
+    start_script(1, "echo hi", {"--tag-output"});
     unsetenv("NO_COLOR");
     close(ours);
     char buffer[4096];
