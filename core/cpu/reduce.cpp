@@ -92,7 +92,7 @@ std::vector<Run> make_runs(const Shape& shape, const std::vector<int>& axes) {
 class Reducer {
  public:
   Reducer(const KernelArgs& args, std::span<const array> inputs, const Shape& shape,
-          const std::vector<int>& axes, ReduceKind kind)
+          const std::vector<int>& axes, ReduceKind kind, const ReduceLoop* own)
       : program_(args.program), inputs_(inputs), shape_(shape), runs_(make_runs(shape, axes)) {
     const Dtype dtype =
         program_ != nullptr ? dtype_of(program_->stores[0].dtype) : inputs[0].dtype();
@@ -100,6 +100,7 @@ class Reducer {
     loop_ = &reduce_loops().loop[static_cast<int>(kind)][static_cast<int>(type)];
     value_bytes_ = compute_bytes(type);
     find_memory(dtype, kind);
+    if (own != nullptr) loop_ = own;
     after_.resize(runs_.size(), 1);
     for (size_t i = runs_.size() - 1; i-- > 0;) {
       after_[i] = after_[i + 1] * runs_[i + 1].size;
@@ -343,17 +344,16 @@ void allocate_in_order(array& out, const Shape& operand, const ReduceAttrs& attr
                layout_flags(out.shape(), strides, out.size()));
 }
 
-}  // namespace
-
-void reduce(const KernelArgs& args) {
-  const auto& attrs = args.attrs.get<ReduceAttrs>();
+// With the kind's loop, or with one that gives float64, to be divided by `divisor`.
+void reduce_with(const KernelArgs& args, const ReduceAttrs& attrs, const ReduceLoop* own,
+                 const Shape& operand, double divisor) {
   array& out = args.outputs[0];
   if (out.size() == 0) {
     allocate(out);
     return;
   }
   // A plain operand is read in the order of memory; a program in its own order.
-  std::vector<int> order(args.shape->size());
+  std::vector<int> order(operand.size());
   std::iota(order.begin(), order.end(), 0);
   std::vector<array> inputs(args.inputs.begin(), args.inputs.end());
   if (args.program == nullptr) {
@@ -363,12 +363,12 @@ void reduce(const KernelArgs& args) {
   Shape shape;
   std::vector<int> axes;
   for (size_t i = 0; i < order.size(); ++i) {
-    shape.push_back((*args.shape)[order[i]]);
+    shape.push_back(operand[order[i]]);
     if (std::binary_search(attrs.axes.begin(), attrs.axes.end(), order[i])) {
       axes.push_back(static_cast<int>(i));
     }
   }
-  Reducer reducer(args, inputs, shape, axes, attrs.kind);
+  Reducer reducer(args, inputs, shape, axes, attrs.kind, own);
   const auto outputs = static_cast<int64_t>(out.size());
   const Memory acc = get_memory(out.size() * reducer.loop().accumulator_bytes);
   if (element_count(shape) == 0) {
@@ -376,16 +376,36 @@ void reduce(const KernelArgs& args) {
   } else {
     reducer.run(acc.get(), outputs);
   }
-  allocate_in_order(out, *args.shape, attrs, order);
-  const Dtype finished = finished_dtype(out.dtype());
+  allocate_in_order(out, operand, attrs, order);
+  const Dtype finished = own != nullptr ? float64 : finished_dtype(out.dtype());
   if (finished == out.dtype()) {
     reducer.loop().finish(out.data<void>(), acc.get(), outputs);
     return;
   }
   array results = make_array({outputs}, finished);
   allocate(results);
-  reducer.loop().finish(results.data<void>(), acc.get(), outputs);
+  parallel_for(outputs, kReduceGrain / 16, [&](int64_t begin, int64_t end) {
+    std::byte* to = results.data<std::byte>() + static_cast<size_t>(begin) * finished.size();
+    const auto from = static_cast<size_t>(begin) * reducer.loop().accumulator_bytes;
+    reducer.loop().finish(to, acc.get() + from, end - begin);
+    for (int64_t i = begin; own != nullptr && i < end; ++i) results.data<double>()[i] /= divisor;
+  });
   copy_to(results, out.data<void>(), out.dtype());
+}
+
+}  // namespace
+
+void reduce(const KernelArgs& args) {
+  reduce_with(args, args.attrs.get<ReduceAttrs>(), nullptr, *args.shape, 1);
+}
+
+void variance(const KernelArgs& args) {
+  const auto& [axes, keepdims, ddof] = args.attrs.get<VarianceAttrs>();
+  const Shape& operand = args.inputs[0].shape();
+  int64_t count = 1;
+  for (const int axis : axes) count *= operand[axis];
+  reduce_with(args, {ReduceKind::sum, axes, keepdims}, &reduce_loops().deviations, operand,
+              static_cast<double>(std::max<int64_t>(count - ddof, 0)));
 }
 
 }  // namespace mlx::core::cpu

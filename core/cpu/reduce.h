@@ -8,6 +8,9 @@ namespace mlx::core::cpu {
 /// program's result. The result does not depend on the number of threads.
 void reduce(const KernelArgs& args);
 
+/// The variance over any axes of float32 values.
+void variance(const KernelArgs& args);
+
 /// Index of the first greatest or smallest element along an axis.
 void arg_reduce(const KernelArgs& args);
 

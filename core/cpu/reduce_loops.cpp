@@ -312,6 +312,135 @@ constexpr ReduceLoop loop_of() {
   return {sizeof(typename R::Acc), init<R>, row<R>, column<R>, merge<R>, finish<R>};
 }
 
+// ---- squared deviations from the mean
+
+// Of values less one of them, the first: their sums do not cancel more digits than there are
+// values.
+struct Moments {
+  double count, shift, sum, squares;
+};
+
+void init_moments(void* acc, int64_t count) {
+  auto* a = static_cast<Moments*>(acc);
+  for (int64_t i = 0; i < count; ++i) a[i] = {};
+}
+
+// Adds deviations from the shift to `sum`, their squares to `squares`.
+inline void add_deviation(double& sum, double& squares, float v, double shift) {
+  const double d = static_cast<double>(v) - shift;
+  sum += d;
+  squares += d * d;
+}
+
+void add_row(Moments& to, const float* v, int64_t count) {
+  constexpr int64_t kLanes = 32;
+  if (to.count == 0) to.shift = static_cast<double>(v[0]);
+  to.count += static_cast<double>(count);
+  const double shift = to.shift;
+  int64_t i = 0;
+  if (count >= 2 * kLanes) {
+    double sum[kLanes] = {}, squares[kLanes] = {};
+    for (; i + kLanes <= count; i += kLanes) {
+      for (int64_t k = 0; k < kLanes; ++k) add_deviation(sum[k], squares[k], v[i + k], shift);
+    }
+    for (int64_t half = kLanes / 2; half > 0; half /= 2) {
+      for (int64_t k = 0; k < half; ++k) {
+        sum[k] += sum[k + half];
+        squares[k] += squares[k + half];
+      }
+    }
+    to.sum += sum[0];
+    to.squares += squares[0];
+  }
+  double sum = to.sum, squares = to.squares;
+  for (; i < count; ++i) add_deviation(sum, squares, v[i], shift);
+  to.sum = sum;
+  to.squares = squares;
+}
+
+// Of short rows several at once, as above.
+void row_moments(void* acc, const void* in, int64_t rows, int64_t count) {
+  constexpr int64_t kTogether = 8, kShort = 32;
+  auto* a = static_cast<Moments*>(acc);
+  const auto* v = static_cast<const float*>(in);
+  int64_t r = 0;
+  for (; count < kShort && r + kTogether <= rows; r += kTogether) {
+    double shift[kTogether], sum[kTogether], squares[kTogether];
+    for (int64_t k = 0; k < kTogether; ++k) {
+      const Moments& m = a[r + k];
+      shift[k] = m.count == 0 ? static_cast<double>(v[(r + k) * count]) : m.shift;
+      sum[k] = m.sum;
+      squares[k] = m.squares;
+    }
+    for (int64_t i = 0; i < count; ++i) {
+      for (int64_t k = 0; k < kTogether; ++k) {
+        add_deviation(sum[k], squares[k], v[(r + k) * count + i], shift[k]);
+      }
+    }
+    for (int64_t k = 0; k < kTogether; ++k) {
+      a[r + k] = {a[r + k].count + static_cast<double>(count), shift[k], sum[k], squares[k]};
+    }
+  }
+  for (; r < rows; ++r) add_row(a[r], v + r * count, count);
+}
+
+// Some columns, kept apart by kind while the rows go by.
+void add_columns(Moments* to, const float* v, int64_t rows, int64_t stride, int64_t columns) {
+  constexpr int64_t kMost = 256;
+  double shift[kMost], sum[kMost], squares[kMost];
+  for (int64_t i = 0; i < columns; ++i) {
+    shift[i] = to[i].count == 0 ? static_cast<double>(v[i]) : to[i].shift;
+    sum[i] = to[i].sum;
+    squares[i] = to[i].squares;
+  }
+  int64_t r = 0;
+  for (; r + 4 <= rows; r += 4, v += 4 * stride) {
+    for (int64_t i = 0; i < columns; ++i) {
+      const double a = static_cast<double>(v[i]) - shift[i],
+                   b = static_cast<double>(v[stride + i]) - shift[i],
+                   c = static_cast<double>(v[2 * stride + i]) - shift[i],
+                   d = static_cast<double>(v[3 * stride + i]) - shift[i];
+      sum[i] += (a + b) + (c + d);
+      squares[i] += (a * a + b * b) + (c * c + d * d);
+    }
+  }
+  for (; r < rows; ++r, v += stride) {
+    for (int64_t i = 0; i < columns; ++i) add_deviation(sum[i], squares[i], v[i], shift[i]);
+  }
+  for (int64_t i = 0; i < columns; ++i) {
+    to[i] = {to[i].count + static_cast<double>(rows), shift[i], sum[i], squares[i]};
+  }
+}
+
+void column_moments(void* acc, const void* in, int64_t rows, int64_t count) {
+  constexpr int64_t kColumns = 256;
+  for (int64_t i = 0; i < count; i += kColumns) {
+    add_columns(static_cast<Moments*>(acc) + i, static_cast<const float*>(in) + i, rows, count,
+                count - i < kColumns ? count - i : kColumns);
+  }
+}
+
+void merge_moments(void* __restrict acc, const void* __restrict from, int64_t count) {
+  auto* a = static_cast<Moments*>(acc);
+  const auto* b = static_cast<const Moments*>(from);
+  for (int64_t i = 0; i < count; ++i) {
+    // Of nothing, the first shift is as good as the second.
+    const double shift = a[i].count == 0 ? b[i].shift : a[i].shift;
+    const double by = b[i].shift - shift;
+    a[i] = {a[i].count + b[i].count, shift, a[i].sum + (b[i].sum + b[i].count * by),
+            a[i].squares + (b[i].squares + by * (2 * b[i].sum + b[i].count * by))};
+  }
+}
+
+void finish_moments(void* __restrict out, const void* __restrict acc, int64_t count) {
+  const auto* a = static_cast<const Moments*>(acc);
+  for (int64_t i = 0; i < count; ++i) {
+    const double mean = a[i].count == 0 ? 0 : a[i].sum / a[i].count;
+    const double total = a[i].squares - mean * a[i].sum;
+    static_cast<double*>(out)[i] = total < 0 ? 0 : total;  // NaN stays
+  }
+}
+
 template <template <ComputeType> typename R>
 constexpr void fill(ReduceLoops& table, ReduceKind kind) {
   ReduceLoop* loops = table.loop[static_cast<int>(kind)];
@@ -334,6 +463,8 @@ constexpr ReduceLoops make_table() {
   fill<All>(table, ReduceKind::all);
   fill<Any>(table, ReduceKind::any);
   table.sum_bfloat16 = loop_of<BrainSum>();
+  table.deviations = {sizeof(Moments), init_moments,  row_moments,
+                      column_moments,  merge_moments, finish_moments};
   return table;
 }
 

@@ -32,6 +32,8 @@ struct ReduceLoops {
   ReduceLoop loop[kReduceKinds][kComputeTypes];
   /// Sums of bfloat16 as it is stored; accumulates and finishes as float32 does.
   ReduceLoop sum_bfloat16;
+  /// Of float32: sums of squared deviations from the mean, which are double.
+  ReduceLoop deviations;
 };
 
 extern const ReduceLoops kReduceLoopsBase;

@@ -81,6 +81,7 @@ const KernelRow kKernels[] = {
     {&kReduce[static_cast<int>(ReduceKind::min)], reduce},
     {&kReduce[static_cast<int>(ReduceKind::all)], reduce},
     {&kReduce[static_cast<int>(ReduceKind::any)], reduce},
+    {&kVariance, variance},
     {&kArgReduce, arg_reduce},
     {&kSoftmax, softmax},
     {&kScan, scan},

@@ -27,6 +27,12 @@ std::vector<Id> write_reduce(Lowering& to, const WriteArgs& args) {
   return {keepdims ? all : to.squeeze(all, axes)};
 }
 
+std::vector<Id> write_variance(Lowering& to, const WriteArgs& args) {
+  const auto& [axes, keepdims, ddof] = args.attrs.get<VarianceAttrs>();
+  return to.add_as(formula_variance, args.op, args.attrs, {axes, keepdims, ddof}, args.in,
+                   args.out);
+}
+
 std::vector<Id> write_arg_reduce(Lowering& to, const WriteArgs& args) {
   const auto& [axis, is_max] = args.attrs.get<ArgReduceAttrs>();
   return {to.add("ArgReduce", {static_cast<int>(is_max), axis}, args.in, args.out[0])};
@@ -115,10 +121,19 @@ Arrays read_decaying_sum(const ReadArgs& args) {
 
 std::span<const WriteRow> reduction_writers() {
   static constexpr WriteRow kRows[] = {
-      {&kReduce[0], write_reduce},         {&kReduce[1], write_reduce}, {&kReduce[2], write_reduce},
-      {&kReduce[3], write_reduce},         {&kReduce[4], write_reduce}, {&kReduce[5], write_reduce},
-      {&kArgReduce, write_arg_reduce},     {&kSoftmax, write_softmax},  {&kScan, write_scan},
-      {&kDecayingSum, write_decaying_sum}, {&kSort, write_sort},        {&kArgSort, write_sort},
+      {&kReduce[0], write_reduce},
+      {&kReduce[1], write_reduce},
+      {&kReduce[2], write_reduce},
+      {&kReduce[3], write_reduce},
+      {&kReduce[4], write_reduce},
+      {&kReduce[5], write_reduce},
+      {&kVariance, write_variance},
+      {&kArgReduce, write_arg_reduce},
+      {&kSoftmax, write_softmax},
+      {&kScan, write_scan},
+      {&kDecayingSum, write_decaying_sum},
+      {&kSort, write_sort},
+      {&kArgSort, write_sort},
       {&kSearchSorted, write_search},
   };
   return kRows;
@@ -127,6 +142,10 @@ std::span<const WriteRow> reduction_writers() {
 std::span<const ReadRow> reduction_readers() {
   static constexpr ReadRow kRows[] = {
       {"Reduce", "iI", 1, 1, read_reduce},
+      {"collective::Variance", "Ibi", 1, 1,
+       [](const ReadArgs& a) -> Arrays {
+         return {var(a.in[0], a.integers(0), a.flag(1), a.integer(2))};
+       }},
       {"ArgReduce", "ii", 1, 1, read_arg_reduce},
       {"Softmax", "b", 1, 1,
        [](const ReadArgs& a) -> Arrays { return {softmax(a.in[0], -1, a.flag(0))}; }},

@@ -22,6 +22,17 @@ struct ReduceAttrs {
 /// One op for each kind, in its order; all take a tile program as producer.
 extern const Op kReduce[kReduceKinds];
 
+/// `axes` are sorted, non-negative and at least one.
+struct VarianceAttrs {
+  std::vector<int> axes;
+  bool keepdims;
+  int ddof;
+  bool operator==(const VarianceAttrs&) const = default;
+};
+/// Of float32: read once, computed in float64, rounded once.
+extern const Op kVariance;
+Arrays formula_variance(Inputs inputs, const Attrs& attrs, Stream stream);
+
 /// Along one axis; the result keeps it, with one element.
 struct ArgReduceAttrs {
   int axis;

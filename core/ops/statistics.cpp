@@ -3,10 +3,14 @@
 #include <algorithm>
 
 #include "mlx/core/base/error.h"
+#include "mlx/core/graph/node.h"
 #include "mlx/core/graph/trace.h"
 #include "mlx/core/ops/dtype_rules.h"
 #include "mlx/core/ops/elementwise.h"
+#include "mlx/core/ops/formula.h"
+#include "mlx/core/ops/mapping.h"
 #include "mlx/core/ops/reduce.h"
+#include "mlx/core/ops/reduce_ops.h"
 #include "mlx/core/ops/reduction_axes.h"
 #include "mlx/core/ops/shape.h"
 #include "mlx/core/ops/sort.h"
@@ -57,8 +61,10 @@ array mean(const array& a, const std::vector<int>& axes, bool keepdims, StreamOr
 }
 MLX_REDUCTION_OVERLOADS(mean)
 
-array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {
-  const auto sorted = axes_of_mean(axes, a, "var");
+namespace {
+
+array mean_of_squared_deviations(const array& a, const std::vector<int>& sorted, bool keepdims,
+                                 int ddof, StreamOrDevice s) {
   const Dtype working = accumulating(a.dtype());
   const array centered = subtract(a, mean_in(a, working, sorted, true, s), s);
   const array squares = a.dtype() == complex64 ? square(abs(centered, s), s) : square(centered, s);
@@ -66,6 +72,39 @@ array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof,
   const array total = sum_in(squares, real, sorted, keepdims, s);
   const Dtype dtype = a.dtype() == complex64 ? float32 : at_least_float(a.dtype());
   return astype(divide(total, degrees_of_freedom(a, sorted, ddof, real, s), s), dtype, s);
+}
+
+Type infer_variance(Inputs in, const Attrs& attrs) {
+  const auto& [axes, keepdims, ddof] = attrs.get<VarianceAttrs>();
+  return {reduced_shape(in[0].shape(), axes, keepdims), in[0].dtype()};
+}
+
+Mapped vmap_variance(const VmapArgs& args) {
+  VarianceAttrs attrs = args.attrs.get<VarianceAttrs>();
+  attrs.axes = behind_mapped(attrs.axes);
+  return map_in_front(kVariance, args, Attrs(std::move(attrs)));
+}
+
+}  // namespace
+
+Arrays formula_variance(Inputs inputs, const Attrs& attrs, Stream stream) {
+  const auto& [axes, keepdims, ddof] = attrs.get<VarianceAttrs>();
+  return {mean_of_squared_deviations(inputs[0], axes, keepdims, ddof, stream)};
+}
+
+constinit const Op kVariance{.name = "Variance",
+                             .infer = infer_variance,
+                             .vjp = vjp_by<formula_variance>,
+                             .jvp = jvp_by<formula_variance>,
+                             .vmap = vmap_variance};
+
+array var(const array& a, const std::vector<int>& axes, bool keepdims, int ddof, StreamOrDevice s) {
+  auto sorted = axes_of_mean(axes, a, "var");
+  if (a.dtype() != float32 || sorted.empty()) {
+    return mean_of_squared_deviations(a, sorted, keepdims, ddof, std::move(s));
+  }
+  return make_node(kVariance, {a}, Attrs(VarianceAttrs{std::move(sorted), keepdims, ddof}),
+                   to_stream(std::move(s)));
 }
 array var(const array& a, bool keepdims, int ddof, StreamOrDevice s) {
   return var(a, all_axes(a), keepdims, ddof, std::move(s));

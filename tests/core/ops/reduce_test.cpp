@@ -362,6 +362,28 @@ TEST(Reduce, VarianceDividesByWhatIsLeft) {
   EXPECT_TRUE(std::isnan(values(var(make({1}, float32), false, 1))[0]));
 }
 
+// Far from zero, in rows of any length, along any axis and over blocks that are merged.
+TEST(Reduce, VarianceOfFloat32IsRoundedOnce) {
+  for (const Shape& shape : {Shape{3, 7}, Shape{33, 5}, Shape{70, 300}, Shape{3000, 70}}) {
+    const array wave = sin(arange(0, shape[0] * shape[1], 1, float32));
+    const array x = add(multiply(reshape(wave, shape), array(0.01f)), array(1000.0f));
+    for (const array& a : {x, transpose(x), slice(x, {1, 0}, shape, {2, 1})}) {
+      for (const Axes& axes : {Axes{0}, Axes{1}, Axes{0, 1}}) {
+        const auto got = values(var(a, axes)), want = values(var(astype(a, float64), axes));
+        for (size_t i = 0; i < want.size(); ++i) {
+          EXPECT_NEAR(got[i], want[i], want[i] * 6e-8)
+              << concat(shape, ", ", axes.size(), " axes from ", axes[0]);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(values(var(full({1000}, array(0.1f))))[0], 0);
+  EXPECT_NEAR(values(var(make({1e8, 1, 2, 3}, float32)))[0], 1.874999925e15, 1e8);
+  EXPECT_TRUE(std::isnan(values(var(make({1, kInf}, float32)))[0]));
+  EXPECT_TRUE(std::isnan(values(var(make({1, kNan}, float32)))[0]));
+  EXPECT_TRUE(std::isnan(values(var(zeros({0})))[0]));
+}
+
 // ---- argmax and argmin
 
 TEST(ArgReduce, FindsTheFirstOfEqualsInEveryDtype) {
