@@ -16,8 +16,8 @@ namespace mlx::core::cpu {
 namespace {
 
 // Elements that are worth a thread, and elements that fit the cache.
-constexpr int64_t kGrain = 1 << 14;
-constexpr int64_t kChunk = 1 << 11;
+constexpr int64_t kPackingGrain = 1 << 14;
+constexpr int64_t kCachedElements = 1 << 11;
 
 constexpr int kMaxGroup = 128;
 
@@ -128,7 +128,7 @@ template <typename Body>
 void for_each_group(const array& w, int64_t group, const Body& body) {
   const Floats x(w);
   const auto groups = static_cast<int64_t>(w.size()) / group;
-  parallel_for(groups, kGrain / group, [&](int64_t begin, int64_t end) {
+  parallel_for(groups, kPackingGrain / group, [&](int64_t begin, int64_t end) {
     float values[kMaxGroup];
     for (int64_t g = begin; g < end; ++g) {
       x.read(values, g * group, group);
@@ -182,28 +182,31 @@ void dequantize(const KernelArgs& args) {
   const Dtype shifted = format.has_biases() ? result_type(args.inputs[1], args.inputs[2]) : float32;
   const size_t global = format.has_biases() ? 3 : 2;
   const float factor = global_scale(args.inputs, global) / kGlobalScaleRange;
-  const int64_t group = format.group, chunks = (matrix.columns() + kChunk - 1) / kChunk;
+  const int64_t group = format.group,
+                chunks = (matrix.columns() + kCachedElements - 1) / kCachedElements;
   const QuantizedLoops& loops = quantized_loops();
-  parallel_for(matrix.rows() * chunks, kGrain / kChunk, [&](int64_t begin, int64_t end) {
-    float values[kChunk], parameters[kChunk / 16];
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t row = i / chunks, first = i % chunks * kChunk;
-      const int64_t count = std::min(kChunk, matrix.columns() - first), groups = count / group;
-      matrix.codes(values, row, first, count);
-      matrix.scales(parameters, row, first / group, groups);
-      for (int64_t g = 0; factor != 1 && g < groups; ++g) parameters[g] *= factor;
-      loops.scale_groups(values, parameters, nullptr, groups, group);
-      round_to(scaled, values, count);
-      if (matrix.has_biases()) {
-        matrix.biases(parameters, row, first / group, groups);
-        loops.add_groups(values, parameters, groups, group);
-        round_to(shifted, values, count);
-      }
-      const int64_t at = row * matrix.columns() + first;
-      narrow_to(result.dtype(), result.data<std::byte>() + at * result.dtype().size(), values,
-                count);
-    }
-  });
+  parallel_for(matrix.rows() * chunks, kPackingGrain / kCachedElements,
+               [&](int64_t begin, int64_t end) {
+                 float values[kCachedElements], parameters[kCachedElements / 16];
+                 for (int64_t i = begin; i < end; ++i) {
+                   const int64_t row = i / chunks, first = i % chunks * kCachedElements;
+                   const int64_t count = std::min(kCachedElements, matrix.columns() - first),
+                                 groups = count / group;
+                   matrix.codes(values, row, first, count);
+                   matrix.scales(parameters, row, first / group, groups);
+                   for (int64_t g = 0; factor != 1 && g < groups; ++g) parameters[g] *= factor;
+                   loops.scale_groups(values, parameters, nullptr, groups, group);
+                   round_to(scaled, values, count);
+                   if (matrix.has_biases()) {
+                     matrix.biases(parameters, row, first / group, groups);
+                     loops.add_groups(values, parameters, groups, group);
+                     round_to(shifted, values, count);
+                   }
+                   const int64_t at = row * matrix.columns() + first;
+                   narrow_to(result.dtype(), result.data<std::byte>() + at * result.dtype().size(),
+                             values, count);
+                 }
+               });
   if (dtype == float64) args.outputs[0].copy_shared_buffer(row_contiguous(result, float64));
 }
 
@@ -211,10 +214,10 @@ void to_fp8(const KernelArgs& args) {
   array& out = args.outputs[0];
   allocate(out);
   const Floats x(args.inputs[0]);
-  parallel_for(static_cast<int64_t>(out.size()), kGrain, [&](int64_t begin, int64_t end) {
-    float values[kChunk];
-    for (int64_t i = begin; i < end; i += kChunk) {
-      const int64_t count = std::min(kChunk, end - i);
+  parallel_for(static_cast<int64_t>(out.size()), kPackingGrain, [&](int64_t begin, int64_t end) {
+    float values[kCachedElements];
+    for (int64_t i = begin; i < end; i += kCachedElements) {
+      const int64_t count = std::min(kCachedElements, end - i);
       x.read(values, i, count);
       quantized_loops().encode_e4m3(out.data<uint8_t>() + i, values, count);
     }
@@ -226,10 +229,10 @@ void from_fp8(const KernelArgs& args) {
   allocate(out);
   const array codes = row_contiguous(args.inputs[0]);
   const Dtype dtype = out.dtype();
-  parallel_for(static_cast<int64_t>(out.size()), kGrain, [&](int64_t begin, int64_t end) {
-    float values[kChunk];
-    for (int64_t i = begin; i < end; i += kChunk) {
-      const int64_t count = std::min(kChunk, end - i);
+  parallel_for(static_cast<int64_t>(out.size()), kPackingGrain, [&](int64_t begin, int64_t end) {
+    float values[kCachedElements];
+    for (int64_t i = begin; i < end; i += kCachedElements) {
+      const int64_t count = std::min(kCachedElements, end - i);
       for (int64_t k = 0; k < count; ++k) values[k] = from_e4m3(codes.data<uint8_t>()[i + k]);
       if (dtype == float64) {
         std::copy_n(values, count, out.data<double>() + i);
