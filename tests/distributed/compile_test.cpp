@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "distributed/ranks.h"
+#include "mlx/core/export.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
 #include "mlx/distributed/ops.h"
@@ -107,6 +108,19 @@ TEST(CompiledCollectives, DifferentiateWithinAndAround) {
     const array expected = plain(x);
     EXPECT_TRUE(array_equal(within({x})[0], expected).item<bool>());
     EXPECT_TRUE(array_equal(around(x), expected).item<bool>());
+  });
+}
+
+TEST(CompiledCollectives, CannotBeStoredInAFile) {
+  on_groups([](Group g) {
+    const auto fun = [g](const Arrays& in) { return Arrays{all_sum(in[0], g)}; };
+    const auto ignore = [](const ExportCallbackInput&) {};
+    try {
+      export_function(ignore, fun, {array(1.0f)});
+      FAIL() << "The collective was stored.";
+    } catch (const std::invalid_argument& e) {
+      EXPECT_STREQ(e.what(), "[export_function] AllReduce cannot be stored in a file.");
+    }
   });
 }
 
