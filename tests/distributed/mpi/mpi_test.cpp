@@ -47,8 +47,7 @@ Result run(const std::string& body, int ranks, const std::string& transports = "
        "OMPI_MCA_rmaps_base_oversubscribe=1", "OMPI_MCA_hwloc_base_binding_policy=none",
        "OMPI_MCA_mpi_yield_when_idle=1", "OMPI_MCA_pml=ob1", "OMPI_MCA_btl=" + transports,
        "OMPI_MCA_btl_tcp_if_include=lo", "OMPI_MCA_oob_tcp_if_include=lo", "OMP_NUM_THREADS=1",
-       "TSAN_OPTIONS=suppressions=" TSAN_SUPPRESSIONS, "MLX_TEST_BODY=" + body, MPIRUN, "-n",
-       std::to_string(ranks), self},
+       "MLX_TEST_BODY=" + body, MPIRUN, "-n", std::to_string(ranks), self},
       {.folder = folder.path(), .input = ""});
   Result result{command.wait(), command.processes()};
   return result;
