@@ -4,9 +4,10 @@
 # defined as the name of the table it defines: <prefix>Base, and on x86-64 also
 # <prefix>Avx2 and <prefix>Avx512. The choice is made at run time.
 function(mlx_instruction_sets target source macro prefix)
+  # Vectors do not leave their file, so nobody minds how they are passed (psabi).
   # No -ffast-math: infinities and NaN count. Nobody reads errno or traps,
   # integers wrap, and a result does not depend on the machine's FMA.
-  set(options -O3 -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv)
+  set(options -O3 -Wno-psabi -fno-math-errno -fno-trapping-math -ffp-contract=off -fwrapv)
   set(sets Base)
   set(flags_Base "")
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")

@@ -3,9 +3,6 @@
 
 #include "mlx/core/cpu/fft_loops.h"
 
-// Vectors never leave this file, so it does not matter how functions return them.
-#pragma GCC diagnostic ignored "-Wpsabi"
-
 namespace mlx::core::cpu {
 namespace {
 
