@@ -20,6 +20,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "system/command.h"
+
 namespace mlx::test {
 namespace {
 

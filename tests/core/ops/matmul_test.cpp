@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "core/elements.h"
+#include "core/layouts.h"
 #include "mlx/core/ops.h"
 #include "mlx/core/transforms.h"
 
