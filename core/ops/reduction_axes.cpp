@@ -1,7 +1,6 @@
 #include "mlx/core/ops/reduction_axes.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/ops/shape.h"

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <stdexcept>
 
 #include "mlx/core/base/error.h"
 #include "mlx/core/graph/node.h"
